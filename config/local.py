@@ -420,7 +420,7 @@ def _start_redis(state: Path, services: Services) -> None:
     lines = {
         "bind": "127.0.0.1", "port": services.redis_port, "requirepass": services.redis_password, "dir": data,
         "appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction", "daemonize": "no",
-        "save": '""', "databases": 4,
+        "save": '""',
     }  # fmt: skip
     text = "".join(f"{key} {value}\n" for key, value in lines.items())
     process = _launch([str(redis_program(Path(services.home))), "-"], data, log, text)
