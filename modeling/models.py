@@ -1,0 +1,118 @@
+"""Datasets, training runs and registered model versions of a brand. The files are on disk, the facts are here."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Job
+from accounts.tenancy import TenantForeignKey, TenantModel
+from common.text import new_code
+
+
+class Purpose(models.TextChoices):
+    """What a model is for; one version per purpose is live."""
+
+    NEXT_ITEM = "next_item", _("Next item")
+    ENGAGEMENT = "engagement", _("Conversion from engagement")
+
+
+class Dataset(TenantModel):
+    """A frozen, hashed extract of the brand's data. Same data and configuration, same hash, same row."""
+
+    code = models.CharField(max_length=16, default=new_code)
+    purpose = models.CharField(max_length=12, choices=Purpose.choices)
+    content_hash = models.CharField(max_length=64)
+    directory = models.CharField(max_length=200)
+    """Below settings.MODEL_DIR."""
+    config = models.JSONField(default=dict)
+    counts = models.JSONField(default=dict)
+    created_by = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "code"], name="dataset_code"),
+            models.UniqueConstraint(fields=["tenant", "purpose", "content_hash"], name="dataset_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.purpose} {self.content_hash[:12]}"
+
+
+class TrainingRun(TenantModel):
+    """One training with one configuration. Its job says how far it is; its points are the live curve."""
+
+    code = models.CharField(max_length=16, default=new_code)
+    purpose = models.CharField(max_length=12, choices=Purpose.choices)
+    dataset = TenantForeignKey(Dataset, null=True, on_delete=models.PROTECT, related_name="runs")
+    """Set by the worker once the data is extracted."""
+    config = models.JSONField(default=dict)
+    config_hash = models.CharField(max_length=64)
+    dataset_config = models.JSONField(default=dict)
+    job = TenantForeignKey(Job, on_delete=models.PROTECT, related_name="+")
+    result = models.JSONField(default=dict)
+    """Metrics per model on the same split, and the gate's verdict."""
+    created_by = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "code"], name="run_code")]
+        indexes = [models.Index(fields=["tenant", "-created_at"], name="run_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.purpose} run {self.code}"
+
+
+class TrainingPoint(TenantModel):
+    """One point of a run's live curve."""
+
+    run = TenantForeignKey(TrainingRun, on_delete=models.CASCADE, related_name="points")
+    step = models.PositiveIntegerField()
+    epoch = models.FloatField()
+    elapsed_seconds = models.FloatField()
+    values = models.JSONField(default=dict)
+    """loss, learning rate, samples_per_second, eta_seconds, validation metrics, sample lists."""
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "run", "step"], name="point_once")]
+        ordering = ["step"]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} step {self.step}"
+
+
+class ModelVersion(TenantModel):
+    """A servable model: an artifact directory with its digest, metrics, stage and the gate's verdict."""
+
+    class Stage(models.TextChoices):
+        CANDIDATE = "candidate", _("Candidate")
+        LIVE = "live", _("Live")
+        RETIRED = "retired", _("Retired")
+
+    code = models.CharField(max_length=16, default=new_code)
+    number = models.PositiveIntegerField()
+    purpose = models.CharField(max_length=12, choices=Purpose.choices)
+    kind = models.CharField(max_length=24)
+    """Key of the registry in modeling/recommenders.py, or of the engagement models."""
+    run = TenantForeignKey(TrainingRun, on_delete=models.PROTECT, related_name="versions")
+    dataset = TenantForeignKey(Dataset, on_delete=models.PROTECT, related_name="versions")
+    directory = models.CharField(max_length=200)
+    digest = models.CharField(max_length=64)
+    metrics = models.JSONField(default=dict)
+    verdict = models.JSONField(default=dict)
+    stage = models.CharField(max_length=10, choices=Stage.choices, default=Stage.CANDIDATE)
+    created_at = models.DateTimeField(auto_now_add=True)
+    promoted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "code"], name="version_code"),
+            models.UniqueConstraint(fields=["tenant", "purpose", "number"], name="version_number"),
+            models.UniqueConstraint(fields=["tenant", "run", "kind"], name="version_once_per_run"),
+            models.UniqueConstraint(
+                fields=["tenant", "purpose"], name="version_one_live", condition=models.Q(stage="live")
+            ),
+        ]
+        ordering = ["-number"]
+
+    def __str__(self) -> str:
+        return f"{self.purpose} v{self.number} {self.kind}"
