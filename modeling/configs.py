@@ -38,7 +38,9 @@ class JsonConfig:
             raise ConfigInvalid(
                 f"{cls.__name__} has no field {', '.join(unknown)}; known: {', '.join(sorted(names))}.", fields=unknown
             )
-        return cls(**{name: _read_value(f"{cls.__name__}.{name}", hints[name], value) for name, value in values.items()})
+        return cls(
+            **{name: _read_value(f"{cls.__name__}.{name}", hints[name], value) for name, value in values.items()}
+        )
 
     @classmethod
     def from_json(cls, text: str) -> Self:

@@ -144,7 +144,7 @@ class Dataset:
         users = np.flatnonzero(targets_U >= 0)
         return (
             users.astype(np.int64),
-            [self.history(user, targets_U[user]) for user in users],
+            [self.history(int(user), int(targets_U[user])) for user in users],
             self.items_E[targets_U[users]],
         )
 
@@ -191,7 +191,9 @@ def load_dataset(directory: Path) -> Dataset:
         pl.read_parquet(directory / f"{name}.parquet", memory_map=False) for name in ("interactions", "items", "users")
     )
     if _hash_content(events, items, users, info.config) != info.version:
-        raise FileCorrupt(f"Dataset {info.version[:12]} does not match its checksum; build it again.", path=str(directory))
+        raise FileCorrupt(
+            f"Dataset {info.version[:12]} does not match its checksum; build it again.", path=str(directory)
+        )
     return _assemble(info, events, items, users)
 
 
@@ -246,7 +248,9 @@ def _index_events(frame: pl.DataFrame, items: pl.DataFrame, users: pl.DataFrame)
     item_index, is_known_item = index_of(items["item_key"].to_numpy(), frame["item_key"].to_numpy())
     num_unknown = int((~(is_known_user & is_known_item)).sum())
     if num_unknown:
-        raise DatasetInvalid(f"{num_unknown} interactions point at users or items that are not given.", num_rows=num_unknown)
+        raise DatasetInvalid(
+            f"{num_unknown} interactions point at users or items that are not given.", num_rows=num_unknown
+        )
     return (
         frame.with_columns(pl.Series("user_index", user_index), pl.Series("item_index", item_index))
         .sort("user_index", "time_seconds", maintain_order=True)

@@ -7,118 +7,204 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Dataset',
+            name="Dataset",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(default=common.text.new_code, max_length=16)),
-                ('purpose', models.CharField(choices=[('next_item', 'Next item'), ('engagement', 'Conversion from engagement')], max_length=12)),
-                ('content_hash', models.CharField(max_length=64)),
-                ('directory', models.CharField(max_length=200)),
-                ('config', models.JSONField(default=dict)),
-                ('counts', models.JSONField(default=dict)),
-                ('created_by', models.CharField(blank=True, max_length=200)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('tenant', models.ForeignKey(default=accounts.tenancy.current_tenant_id, editable=False, on_delete=django.db.models.deletion.CASCADE, to='accounts.tenant')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.CharField(default=common.text.new_code, max_length=16)),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[("next_item", "Next item"), ("engagement", "Conversion from engagement")],
+                        max_length=12,
+                    ),
+                ),
+                ("content_hash", models.CharField(max_length=64)),
+                ("directory", models.CharField(max_length=200)),
+                ("config", models.JSONField(default=dict)),
+                ("counts", models.JSONField(default=dict)),
+                ("created_by", models.CharField(blank=True, max_length=200)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        default=accounts.tenancy.current_tenant_id,
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="accounts.tenant",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='TrainingRun',
+            name="TrainingRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(default=common.text.new_code, max_length=16)),
-                ('purpose', models.CharField(choices=[('next_item', 'Next item'), ('engagement', 'Conversion from engagement')], max_length=12)),
-                ('config', models.JSONField(default=dict)),
-                ('config_hash', models.CharField(max_length=64)),
-                ('dataset_config', models.JSONField(default=dict)),
-                ('result', models.JSONField(default=dict)),
-                ('created_by', models.CharField(blank=True, max_length=200)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('dataset', accounts.tenancy.TenantForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='modeling.dataset')),
-                ('job', accounts.tenancy.TenantForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.job')),
-                ('tenant', models.ForeignKey(default=accounts.tenancy.current_tenant_id, editable=False, on_delete=django.db.models.deletion.CASCADE, to='accounts.tenant')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.CharField(default=common.text.new_code, max_length=16)),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[("next_item", "Next item"), ("engagement", "Conversion from engagement")],
+                        max_length=12,
+                    ),
+                ),
+                ("config", models.JSONField(default=dict)),
+                ("config_hash", models.CharField(max_length=64)),
+                ("dataset_config", models.JSONField(default=dict)),
+                ("result", models.JSONField(default=dict)),
+                ("created_by", models.CharField(blank=True, max_length=200)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "dataset",
+                    accounts.tenancy.TenantForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="runs",
+                        to="modeling.dataset",
+                    ),
+                ),
+                (
+                    "job",
+                    accounts.tenancy.TenantForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.job"
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        default=accounts.tenancy.current_tenant_id,
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="accounts.tenant",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='TrainingPoint',
+            name="TrainingPoint",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('step', models.PositiveIntegerField()),
-                ('epoch', models.FloatField()),
-                ('elapsed_seconds', models.FloatField()),
-                ('values', models.JSONField(default=dict)),
-                ('tenant', models.ForeignKey(default=accounts.tenancy.current_tenant_id, editable=False, on_delete=django.db.models.deletion.CASCADE, to='accounts.tenant')),
-                ('run', accounts.tenancy.TenantForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='points', to='modeling.trainingrun')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("step", models.PositiveIntegerField()),
+                ("epoch", models.FloatField()),
+                ("elapsed_seconds", models.FloatField()),
+                ("values", models.JSONField(default=dict)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        default=accounts.tenancy.current_tenant_id,
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="accounts.tenant",
+                    ),
+                ),
+                (
+                    "run",
+                    accounts.tenancy.TenantForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="points", to="modeling.trainingrun"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['step'],
+                "ordering": ["step"],
             },
         ),
         migrations.CreateModel(
-            name='ModelVersion',
+            name="ModelVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(default=common.text.new_code, max_length=16)),
-                ('number', models.PositiveIntegerField()),
-                ('purpose', models.CharField(choices=[('next_item', 'Next item'), ('engagement', 'Conversion from engagement')], max_length=12)),
-                ('kind', models.CharField(max_length=24)),
-                ('directory', models.CharField(max_length=200)),
-                ('digest', models.CharField(max_length=64)),
-                ('metrics', models.JSONField(default=dict)),
-                ('verdict', models.JSONField(default=dict)),
-                ('stage', models.CharField(choices=[('candidate', 'Candidate'), ('live', 'Live'), ('retired', 'Retired')], default='candidate', max_length=10)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('promoted_at', models.DateTimeField(null=True)),
-                ('dataset', accounts.tenancy.TenantForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='modeling.dataset')),
-                ('tenant', models.ForeignKey(default=accounts.tenancy.current_tenant_id, editable=False, on_delete=django.db.models.deletion.CASCADE, to='accounts.tenant')),
-                ('run', accounts.tenancy.TenantForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='modeling.trainingrun')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.CharField(default=common.text.new_code, max_length=16)),
+                ("number", models.PositiveIntegerField()),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[("next_item", "Next item"), ("engagement", "Conversion from engagement")],
+                        max_length=12,
+                    ),
+                ),
+                ("kind", models.CharField(max_length=24)),
+                ("directory", models.CharField(max_length=200)),
+                ("digest", models.CharField(max_length=64)),
+                ("metrics", models.JSONField(default=dict)),
+                ("verdict", models.JSONField(default=dict)),
+                (
+                    "stage",
+                    models.CharField(
+                        choices=[("candidate", "Candidate"), ("live", "Live"), ("retired", "Retired")],
+                        default="candidate",
+                        max_length=10,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("promoted_at", models.DateTimeField(null=True)),
+                (
+                    "dataset",
+                    accounts.tenancy.TenantForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="versions", to="modeling.dataset"
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        default=accounts.tenancy.current_tenant_id,
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="accounts.tenant",
+                    ),
+                ),
+                (
+                    "run",
+                    accounts.tenancy.TenantForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="versions", to="modeling.trainingrun"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-number'],
+                "ordering": ["-number"],
             },
         ),
         migrations.AddConstraint(
-            model_name='dataset',
-            constraint=models.UniqueConstraint(fields=('tenant', 'code'), name='dataset_code'),
+            model_name="dataset",
+            constraint=models.UniqueConstraint(fields=("tenant", "code"), name="dataset_code"),
         ),
         migrations.AddConstraint(
-            model_name='dataset',
-            constraint=models.UniqueConstraint(fields=('tenant', 'purpose', 'content_hash'), name='dataset_once'),
+            model_name="dataset",
+            constraint=models.UniqueConstraint(fields=("tenant", "purpose", "content_hash"), name="dataset_once"),
         ),
         migrations.AddIndex(
-            model_name='trainingrun',
-            index=models.Index(fields=['tenant', '-created_at'], name='run_newest'),
+            model_name="trainingrun",
+            index=models.Index(fields=["tenant", "-created_at"], name="run_newest"),
         ),
         migrations.AddConstraint(
-            model_name='trainingrun',
-            constraint=models.UniqueConstraint(fields=('tenant', 'code'), name='run_code'),
+            model_name="trainingrun",
+            constraint=models.UniqueConstraint(fields=("tenant", "code"), name="run_code"),
         ),
         migrations.AddConstraint(
-            model_name='trainingpoint',
-            constraint=models.UniqueConstraint(fields=('tenant', 'run', 'step'), name='point_once'),
+            model_name="trainingpoint",
+            constraint=models.UniqueConstraint(fields=("tenant", "run", "step"), name="point_once"),
         ),
         migrations.AddConstraint(
-            model_name='modelversion',
-            constraint=models.UniqueConstraint(fields=('tenant', 'code'), name='version_code'),
+            model_name="modelversion",
+            constraint=models.UniqueConstraint(fields=("tenant", "code"), name="version_code"),
         ),
         migrations.AddConstraint(
-            model_name='modelversion',
-            constraint=models.UniqueConstraint(fields=('tenant', 'purpose', 'number'), name='version_number'),
+            model_name="modelversion",
+            constraint=models.UniqueConstraint(fields=("tenant", "purpose", "number"), name="version_number"),
         ),
         migrations.AddConstraint(
-            model_name='modelversion',
-            constraint=models.UniqueConstraint(fields=('tenant', 'run', 'kind'), name='version_once_per_run'),
+            model_name="modelversion",
+            constraint=models.UniqueConstraint(fields=("tenant", "run", "kind"), name="version_once_per_run"),
         ),
         migrations.AddConstraint(
-            model_name='modelversion',
-            constraint=models.UniqueConstraint(condition=models.Q(('stage', 'live')), fields=('tenant', 'purpose'), name='version_one_live'),
+            model_name="modelversion",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("stage", "live")), fields=("tenant", "purpose"), name="version_one_live"
+            ),
         ),
     ]

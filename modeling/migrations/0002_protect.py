@@ -1,0 +1,14 @@
+from django.db import migrations
+
+from accounts.operations import ProtectTenantTable
+
+
+class Migration(migrations.Migration):
+    dependencies = [("modeling", "0001_initial"), ("accounts", "0002_protect")]
+
+    operations = [
+        ProtectTenantTable("Dataset"),
+        ProtectTenantTable("TrainingRun"),
+        ProtectTenantTable("TrainingPoint"),
+        ProtectTenantTable("ModelVersion"),
+    ]
