@@ -158,7 +158,8 @@ def write_dataset(
 ) -> DatasetInfo:
     """Clean, index and store one dataset; `directory` appears whole or not at all.
 
-    interactions: user_key, item_key (int64), action (int16), occurred_at (datetime UTC or Unix seconds), weight (optional).
+    interactions: user_key, item_key (int64), action (int16), occurred_at (datetime UTC or Unix seconds) and, if wanted,
+    weight (how much the models should care to predict the event).
     items: item_key + any columns; users: user_key + any columns. Raises DatasetInvalid, DatasetTooSmall.
     """
     config = config or DatasetConfig()

@@ -3,15 +3,16 @@
 Stage: training and prediction. Reads training sequences; writes an artifact with the top-K successors of each item.
 Shapes: U users, N items, E events, P item pairs, B users scored, T history events.
 
-For every event and each of the `window` events before it, W[earlier, later] += decay^(lag - 1) * weight(later). The score
-of item j is the sum over the newest `window` history events h at lag l of decay^(l - 1) * W[h, j], rows and columns
-divided by a power of their totals (chosen on validation).
+For every event and each of the `window` events before it, W[earlier, later] += decay^(lag - 1) * weight(later). The
+score of item j is the sum over the newest `window` history events h at lag l of decay^(l - 1) * W[h, j], rows and
+columns divided by a power of their totals (chosen on validation).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
@@ -52,15 +53,12 @@ class PairCounts:
 
     def normalised(self, row_power: float, column_power: float) -> PairCounts:
         """W[i, j] / rowtotal[i]^row_power / columntotal[j]^column_power."""
-        rows_N = np.bincount(self.rows_P, weights=self.weights_P, minlength=self.num_items)
-        columns_N = np.bincount(self.columns_P, weights=self.weights_P, minlength=self.num_items)
-        scaled_P = self.weights_P * _inverse_power(rows_N, row_power)[self.rows_P]
-        return PairCounts(
-            self.rows_P,
-            self.columns_P,
-            scaled_P * _inverse_power(columns_N, column_power)[self.columns_P],
-            self.num_items,
-        )
+        scales_P = _inverse_power(self._totals_N(self.rows_P), row_power)[self.rows_P]
+        scales_P *= _inverse_power(self._totals_N(self.columns_P), column_power)[self.columns_P]
+        return PairCounts(self.rows_P, self.columns_P, np.multiply(self.weights_P, scales_P), self.num_items)
+
+    def _totals_N(self, indices_P: Int32Array) -> Float64Array:
+        return np.bincount(indices_P, weights=self.weights_P, minlength=self.num_items).astype(np.float64)
 
     def strongest(self, num_neighbours: int) -> PairCounts:
         """Only the heaviest `num_neighbours` of each row; equal weights keep the lower item index."""
@@ -79,7 +77,7 @@ def count_pairs(
     num_users = len(offsets) - 1
     borders = np.searchsorted(offsets, np.arange(0, offsets[-1], CHUNK_EVENTS))
     borders = np.unique(np.append(borders, num_users))
-    for first, last in zip(borders[:-1], borders[1:], strict=True):
+    for first, last in pairwise(borders.tolist()):
         rows = slice(int(offsets[first]), int(offsets[last]))
         users_E = np.repeat(np.arange(first, last), np.diff(offsets[first : last + 1]))
         chunk = _pairs_of_chunk(users_E, items_E[rows], weights_E[rows], num_items, config)

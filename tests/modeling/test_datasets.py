@@ -87,10 +87,10 @@ def test_time_split_learns_from_the_past_only(tmp_path: Path) -> None:
     rows = [(3, 10, 1, 0), (3, 20, 1, 1), (3, 30, 1, 6), (3, 40, 1, 9)]
     rows += [(5, 10, 1, 2), (5, 20, 1, 3), (5, 10, 1, 7), (5, 30, 1, 8)]
     rows += [(7, 10, 1, 7), (7, 20, 1, 8), (7, 30, 1, 9), (7, 40, 1, 9)]
-    config = DatasetConfig(valid_quantile=0.4, test_quantile=0.8)
+    config = DatasetConfig(valid_quantile=0.35, test_quantile=0.8)
     write_dataset(tmp_path / "ds", make_interactions(rows), ITEMS, USERS, config)
     dataset = load_dataset(tmp_path / "ds")
-    # the 12 times 0 1 2 3 6 7 7 8 8 9 9 9 put the cut-offs at 6+ and 9
+    # the 12 times 0 1 2 3 6 7 7 8 8 9 9 9 put the cut-offs at 6 and 9
     split = dataset.time_split
     assert split.train_ends_U.tolist() == [2, 6, 8]
     assert split.valid_targets_U.tolist() == [2, 7, -1]
