@@ -1,0 +1,43 @@
+"""Rights: which role may do what, and the one way a page asks."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from accounts.models import Role
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class Can(StrEnum):
+    """What a page or call may demand of the person."""
+
+    VIEW = "view"
+    EDIT = "edit"  # catalog, contacts
+    IMPORT = "import"
+    TRAIN = "train"
+    PROMOTE = "promote"  # choose what is served
+    MANAGE = "manage"  # members, API keys, brand settings
+
+
+_EVERYTHING = frozenset(Can)
+RIGHTS: dict[str, frozenset[Can]] = {
+    Role.OWNER: _EVERYTHING,
+    Role.ADMIN: _EVERYTHING,
+    Role.MARKETER: frozenset({Can.VIEW, Can.EDIT, Can.IMPORT, Can.TRAIN}),
+    Role.ANALYST: frozenset({Can.VIEW, Can.IMPORT, Can.TRAIN, Can.PROMOTE}),
+    Role.VIEWER: frozenset({Can.VIEW}),
+}
+
+
+def needs(can: Can, *, write: Can | None = None) -> Callable[[View], View]:
+    """Mark a brand page with the right it demands (`write`: for other methods than GET and HEAD).
+
+    `TenantMiddleware` enforces the mark and refuses brand pages without one.
+    """
+
+    def wrap(view: View) -> View:
+        view.needed_rights = (can, write or can)  # type: ignore[attr-defined]
+        return view
+
+    return wrap

@@ -1,0 +1,63 @@
+"""The REST door: which key is knocking, may it do this, and how often."""
+
+from typing import Any
+
+from django.conf import settings
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.throttling import SimpleRateThrottle
+
+from accounts.models import ApiKey
+
+
+class KeyHolder:
+    """What DRF calls the user: an API key that was accepted."""
+
+    is_authenticated = True
+    is_active = True
+
+    def __init__(self, key: ApiKey) -> None:
+        self.key = key
+        self.pk = key.pk
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """`Authorization: Bearer fw_…`. The middleware has looked the key up and entered its tenant's scope."""
+
+    def authenticate(self, request: Request) -> tuple[KeyHolder, ApiKey] | None:
+        key: ApiKey | None = getattr(request._request, "api_key", None)
+        if key is not None:
+            return KeyHolder(key), key
+        if request.headers.get("Authorization"):
+            raise AuthenticationFailed("This API key is unknown, expired or revoked. Make a new one under Developer.")
+        return None
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class HasScope(BasePermission):
+    """A view names the scope per method in `required_scopes`; a method without one is refused."""
+
+    message = "This API key lacks the scope for this call."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if not isinstance(request.auth, ApiKey):
+            return False
+        scopes: dict[str, str] = view.required_scopes
+        method = "GET" if request.method in ("HEAD", "OPTIONS") else request.method
+        return scopes.get(str(method)) in request.auth.scopes
+
+
+class KeyRateThrottle(SimpleRateThrottle):
+    """A limit per key and minute; the answer then is 429 with Retry-After."""
+
+    scope = "key"
+
+    def get_rate(self) -> str:
+        return f"{settings.API_RATE_PER_MINUTE}/min"
+
+    def get_cache_key(self, request: Request, view: Any) -> str | None:
+        return f"api-rate:{request.auth.pk}" if isinstance(request.auth, ApiKey) else None

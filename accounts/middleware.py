@@ -1,0 +1,76 @@
+"""From a request to a tenant scope, in one place."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
+
+from accounts import keys
+from accounts.access import RIGHTS
+from accounts.actors import Actor
+from accounts.models import Membership
+from accounts.tenancy import tenant_scope
+
+API_PREFIX = "/api/v1/"
+_SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+class TenantMiddleware:
+    """Run brand pages (`/b/<brand>/…`) and API calls (`/api/v1/…` with a key) inside their tenant's scope.
+
+    A brand page gets no `brand` argument: it reads `request.tenant`. A brand that does not exist and one the person is
+    not a member of look alike: 404.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: Any, view: Callable[..., HttpResponseBase], args: list[Any], kwargs: dict[str, Any]
+    ) -> HttpResponseBase | None:
+        if "brand" in kwargs:
+            return self._brand_page(request, view, kwargs.pop("brand"), args, kwargs)
+        if request.path.startswith(API_PREFIX):
+            return self._api_call(request, view, args, kwargs)
+        return None
+
+    def _brand_page(
+        self, request: Any, view: Callable[..., HttpResponseBase], slug: str, args: list[Any], kwargs: dict[str, Any]
+    ) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        membership = Membership.objects.select_related("tenant").filter(user=request.user, tenant__slug=slug).first()
+        if membership is None:
+            raise Http404
+        rights = getattr(view, "needed_rights", None)
+        if rights is None:
+            raise ImproperlyConfigured(f"{view} is a brand page without @needs(...).")
+        if rights[request.method not in _SAFE] not in RIGHTS[membership.role]:
+            raise PermissionDenied
+        request.membership, request.tenant = membership, membership.tenant
+        request.actor = Actor.person(request.user, client_ip(request))
+        with tenant_scope(membership.tenant):
+            return view(request, *args, **kwargs)
+
+    def _api_call(
+        self, request: Any, view: Callable[..., HttpResponseBase], args: list[Any], kwargs: dict[str, Any]
+    ) -> HttpResponseBase | None:
+        scheme, _sep, token = request.headers.get("Authorization", "").partition(" ")
+        key = keys.find(token.strip()) if scheme.lower() == "bearer" else None
+        if key is None:
+            return None
+        request.api_key, request.tenant = key, key.tenant
+        request.actor = Actor.key(key, client_ip(request))
+        with tenant_scope(key.tenant):
+            return view(request, *args, **kwargs)
+
+
+def client_ip(request: HttpRequest) -> str | None:
+    """The peer's address as the web server saw it."""
+    return request.META.get("REMOTE_ADDR") or None

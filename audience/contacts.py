@@ -1,0 +1,95 @@
+"""Contacts: write, find by identity, consent. Stage: collect. Writes audience.Contact, Identity and Consent."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.actors import Actor, record
+from audience.models import Consent, Contact, Identity
+from common.errors import Conflict
+from common.text import sort_key
+
+WRITABLE = ("name", "gender", "age_band", "region", "city", "tags", "attributes", "followed_at")
+
+
+def upsert(rows: Iterable[dict[str, Any]], by: Actor) -> tuple[int, int]:
+    """Write contacts by `external_id`; left-out fields keep their value. Returns (created, updated).
+
+    A row may carry `identities` (dicts with kind, account_ref, value) and `consents` (purpose -> state).
+    """
+    wanted = {str(row["external_id"]): row for row in rows}
+    with transaction.atomic():
+        known = {c.external_id: c for c in Contact.objects.filter(external_id__in=wanted).select_for_update()}
+        fresh, changed = [], []
+        for external_id, row in wanted.items():
+            contact = known.get(external_id) or Contact(external_id=external_id)
+            _apply(contact, row)
+            (changed if external_id in known else fresh).append(contact)
+        Contact.objects.bulk_create(fresh, batch_size=1000)
+        Contact.objects.bulk_update(changed, [*WRITABLE, "name_sort"], batch_size=500)
+        for contact in [*fresh, *changed]:
+            row = wanted[contact.external_id]
+            _add_identities(contact, row.get("identities", []))
+            for purpose, state in row.get("consents", {}).items():
+                set_consent(contact, purpose, state, by, evidence="api")
+        record(by, "upsert", "contacts", str(len(wanted)), created=len(fresh), updated=len(changed))
+    return len(fresh), len(changed)
+
+
+def _apply(contact: Contact, row: dict[str, Any]) -> None:
+    for name in WRITABLE:
+        if name in row:
+            setattr(contact, name, row[name])
+    contact.name_sort = sort_key(contact.name)
+
+
+def _add_identities(contact: Contact, identities: Iterable[dict[str, str]]) -> None:
+    for row in identities:
+        identity, _made = Identity.objects.get_or_create(
+            kind=row["kind"],
+            account_ref=row.get("account_ref", ""),
+            value=row["value"],
+            defaults={"contact": contact},
+        )
+        if identity.contact_id != contact.pk:
+            raise Conflict(
+                "The identity %(value)s already belongs to another contact. Merge the two contacts first.",
+                value=row["value"],
+            )
+
+
+def set_consent(
+    contact: Contact, purpose: str, state: str, by: Actor, *, evidence: str, at: datetime | None = None
+) -> None:
+    """Write the contact's answer for one purpose, with its proof; withdrawing personalisation switches it off."""
+    Consent.objects.update_or_create(
+        contact=contact,
+        purpose=purpose,
+        defaults={"state": state, "evidence": evidence[:200], "changed_at": at or timezone.now()},
+    )
+    record(by, "set_consent", "contact", contact.external_id, purpose=purpose, state=state, evidence=evidence)
+    if purpose == Consent.Purpose.PERSONALISATION:
+        set_personalisation(contact, is_off=state != Consent.State.GRANTED, by=by)
+
+
+def set_personalisation(contact: Contact, *, is_off: bool, by: Actor) -> None:
+    """Switch personal recommendations off or on for one contact (PIPL art. 24); the next answer obeys."""
+    if contact.is_personalisation_off == is_off:
+        return
+    contact.is_personalisation_off = is_off
+    contact.save(update_fields=["is_personalisation_off", "updated_at"])
+    record(by, "personalisation_off" if is_off else "personalisation_on", "contact", contact.external_id)
+
+
+def ids_by_external(external_ids: Iterable[str], *, create: bool = False) -> dict[str, int]:
+    """Database ids of the brand's contacts by external id; with `create`, unknown people become contacts."""
+    wanted = set(external_ids)
+    found = dict(Contact.objects.filter(external_id__in=wanted).values_list("external_id", "pk"))
+    missing = sorted(wanted - found.keys())
+    if create and missing:
+        Contact.objects.bulk_create([Contact(external_id=e) for e in missing], batch_size=1000, ignore_conflicts=True)
+        found |= dict(Contact.objects.filter(external_id__in=missing).values_list("external_id", "pk"))
+    return found

@@ -1,0 +1,226 @@
+"""Who, and what happened: contacts, identities, consent, events, uploads."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Job
+from accounts.tenancy import TenantForeignKey, TenantManager, TenantModel
+from audience.kinds import EventKind, Source
+from catalog.models import Item
+from common.text import new_code
+
+
+class Contact(TenantModel):
+    """A follower, learner or customer of the brand. `external_id` is the brand's own id for the person."""
+
+    class Gender(models.TextChoices):
+        UNKNOWN = "", _("Unknown")
+        FEMALE = "female", _("Female")
+        MALE = "male", _("Male")
+
+    class AgeBand(models.TextChoices):
+        UNKNOWN = "", _("Unknown")
+        UNDER_18 = "under_18", _("Under 18")
+        FROM_18 = "18_24", "18–24"
+        FROM_25 = "25_34", "25–34"
+        FROM_35 = "35_44", "35–44"
+        FROM_45 = "45_54", "45–54"
+        FROM_55 = "55_plus", _("55 and over")
+
+    code = models.CharField(max_length=16, default=new_code)
+    external_id = models.CharField(max_length=128)
+    name = models.CharField(max_length=80, blank=True)
+    name_sort = models.CharField(max_length=200, blank=True)
+    gender = models.CharField(max_length=6, choices=Gender.choices, blank=True)
+    age_band = models.CharField(max_length=8, choices=AgeBand.choices, blank=True)
+    region = models.CharField(max_length=40, blank=True)
+    city = models.CharField(max_length=40, blank=True)
+    tags = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+    attributes = models.JSONField(default=dict, blank=True)
+    followed_at = models.DateTimeField(null=True, blank=True)
+    is_personalisation_off = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "external_id"], name="contact_external_id"),
+            models.UniqueConstraint(fields=["tenant", "code"], name="contact_code"),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "name_sort"], name="contact_by_name"),
+            GinIndex(fields=["tags"], name="contact_tags"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.external_id
+
+
+class Identity(TenantModel):
+    """One name a platform knows the contact by. An openid belongs to one account, a unionid to the whole brand."""
+
+    class Kind(models.TextChoices):
+        OPENID = "openid", "OpenID"
+        UNIONID = "unionid", "UnionID"
+        PHONE_HASH = "phone_hash", _("Phone (hashed)")
+        EXTERNAL = "external", _("External id")
+
+    contact = TenantForeignKey(Contact, on_delete=models.CASCADE, related_name="identities")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    account_ref = models.CharField(max_length=64, blank=True)
+    """The AppID the openid belongs to; empty for the other kinds."""
+    value = models.CharField(max_length=128)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "kind", "account_ref", "value"], name="identity_once"),
+        ]
+        indexes = [models.Index(fields=["tenant", "contact"], name="identity_contact")]
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.value}"
+
+
+class Consent(TenantModel):
+    """A contact's present answer for one purpose (PIPL); the audit trail has the earlier ones."""
+
+    class Purpose(models.TextChoices):
+        MARKETING = "marketing", _("Marketing messages")
+        PERSONALISATION = "personalisation", _("Personalised recommendations")
+        TRAINING = "training", _("Use in model training")
+
+    class State(models.TextChoices):
+        GRANTED = "granted", _("Granted")
+        DENIED = "denied", _("Denied")
+        WITHDRAWN = "withdrawn", _("Withdrawn")
+
+    contact = TenantForeignKey(Contact, on_delete=models.CASCADE, related_name="consents")
+    purpose = models.CharField(max_length=16, choices=Purpose.choices)
+    state = models.CharField(max_length=10, choices=State.choices)
+    evidence = models.CharField(max_length=200, blank=True)
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "contact", "purpose"], name="consent_once")]
+
+    def __str__(self) -> str:
+        return f"{self.contact_id} {self.purpose}: {self.state}"
+
+
+class Import(TenantModel):
+    """One uploaded file on its way into the brand: detected, confirmed, run as a job, reported, undoable."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft", _("Waiting for your check")
+        CONFIRMED = "confirmed", _("In work")
+        DONE = "done", _("Done")
+        UNDONE = "undone", _("Undone")
+
+    code = models.CharField(max_length=16, default=new_code)
+    filename = models.CharField(max_length=200)
+    file = models.CharField(max_length=200)
+    """Name in storage, made by the server."""
+    size_bytes = models.BigIntegerField(validators=[MinValueValidator(1)])
+    sha256 = models.CharField(max_length=64)
+    layout = models.JSONField(default=dict)
+    preset = models.CharField(max_length=20, blank=True)
+    mapping = models.JSONField(default=dict)
+    options = models.JSONField(default=dict)
+    rules_version = models.CharField(max_length=20, blank=True)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT)
+    job = TenantForeignKey(Job, null=True, on_delete=models.PROTECT, related_name="+")
+    report = models.JSONField(null=True)
+    rejects_file = models.CharField(max_length=200, blank=True)
+    undo_file = models.CharField(max_length=200, blank=True)
+    first_event_at = models.DateTimeField(null=True)
+    last_event_at = models.DateTimeField(null=True)
+    created_by = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "code"], name="import_code"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=["draft", "confirmed", "done", "undone"]), name="import_state_known"
+            ),
+        ]
+        indexes = [models.Index(fields=["tenant", "-created_at"], name="import_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.filename} ({self.code})"
+
+
+class Event(models.Model):
+    """Something a contact did. Append-only and partitioned by month; only undoing its import removes it.
+
+    The table, its partitions and row-level security are made by SQL in the migration. `source_key` is
+    `events.source_key(source, source_id)`: the same source id never makes a second event within the brand.
+    """
+
+    pk = models.CompositePrimaryKey("tenant", "source_key", "occurred_at")
+    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.DO_NOTHING, db_constraint=False)
+    source_key = models.UUIDField()
+    occurred_at = models.DateTimeField()
+    contact = models.ForeignKey(Contact, on_delete=models.DO_NOTHING, db_constraint=False, related_name="events")
+    item = models.ForeignKey(Item, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="events")
+    kind = models.SmallIntegerField(choices=EventKind.choices)
+    source = models.SmallIntegerField(choices=Source.choices)
+    dwell_seconds = models.FloatField(null=True)
+    amount_fen = models.BigIntegerField(null=True)
+    value = models.FloatField(null=True)
+    """A rating or another plain number that came with the event."""
+    text = models.TextField(null=True)
+    batch = models.ForeignKey(Import, null=True, on_delete=models.DO_NOTHING, db_constraint=False)
+    received_at = models.DateTimeField()
+
+    objects = TenantManager()
+
+    class Meta:
+        managed = False
+        db_table = "audience_event"
+
+    def __str__(self) -> str:
+        return f"{self.occurred_at:%F %T} {self.contact_id} {EventKind(self.kind).word} {self.item_id}"
+
+
+class Engagement(TenantModel):
+    """One row of the field's wide table: what a contact did in all, and whether it converted (`label`)."""
+
+    contact = TenantForeignKey(Contact, on_delete=models.CASCADE, related_name="engagements")
+    batch = TenantForeignKey(Import, on_delete=models.CASCADE, related_name="engagements")
+    likes = models.FloatField(default=0)
+    transfers = models.FloatField(default=0)
+    comments = models.FloatField(default=0)
+    time_spent = models.FloatField(default=0)
+    """Seconds."""
+    label = models.BooleanField(null=True)
+    extra = models.JSONField(default=dict)
+    """Further numeric columns of the file, by header."""
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "contact"], name="engagement_once")]
+        indexes = [models.Index(fields=["tenant", "batch"], name="engagement_batch")]
+
+    def __str__(self) -> str:
+        return f"{self.contact_id}: {self.label}"
+
+
+class IdempotencyRecord(TenantModel):
+    """The answer given to an API batch, so that a repeated `Idempotency-Key` gets the same answer again."""
+
+    key = models.CharField(max_length=128)
+    request_digest = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField()
+    answer = models.JSONField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "key"], name="idempotency_key_once")]
+
+    def __str__(self) -> str:
+        return self.key

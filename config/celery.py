@@ -1,0 +1,20 @@
+"""Celery: the queues and the beat table, in one place.
+
+Messages carry ids only. What a job is, how far it is and who holds it stands in the `Job` row (accounts/jobs.py), so the
+broker may lose or repeat a message without harm.
+"""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("fanwise")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+app.conf.beat_schedule = {
+    "revive-lost-jobs": {"task": "accounts.tasks.revive_lost_jobs", "schedule": 15.0},
+    "ensure-event-partitions": {"task": "audience.tasks.ensure_event_partitions", "schedule": 6 * 3600.0},
+}

@@ -1,0 +1,20 @@
+"""Every address of the site. Brand pages are `/b/<brand>/…`; the middleware enters the brand's scope."""
+
+from django.urls import URLPattern, URLResolver, include, path
+
+brand_pages: list[URLPattern | URLResolver] = [
+    path("", include("campaigns.urls")),
+    path("", include("audience.urls")),
+    path("catalog/", include("catalog.urls")),
+    path("models/", include("modeling.urls")),
+    path("recommendations/", include("recommendations.urls")),
+    path("settings/", include("accounts.brand_urls")),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("accounts.urls")),
+    path("accounts/", include("allauth.account.urls")),
+    path("language/", include("django.conf.urls.i18n")),
+    path("api/", include("config.api")),
+    path("b/<slug:brand>/", include(brand_pages)),
+]
