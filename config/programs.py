@@ -22,7 +22,7 @@ def _reachable(path: Path) -> bool:
 
 
 def choose_home(state: Path) -> Path:
-    """Where the servers keep their data: the state folder itself, or (checkout under a closed home, started as root) a folder outside it."""
+    """Where the servers keep their data: the state folder, or for root with a closed home a folder outside it."""
     if _reachable(state):
         return state
     name = hashlib.sha256(str(state).encode()).hexdigest()[:12]
