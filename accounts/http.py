@@ -13,7 +13,7 @@ from accounts.models import ApiKey, Membership, Tenant, User
 class BrandRequest(HttpRequest):
     """What brand pages receive: `TenantMiddleware` has checked the person and entered the scope."""
 
-    user: User  # type: ignore[assignment]
+    user: User
     tenant: Tenant
     membership: Membership
     actor: Actor

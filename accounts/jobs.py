@@ -1,8 +1,8 @@
 """Long work as rows: start, hint the queue, claim with a lease, beat, publish, end, revive.
 
-The broker carries only ids and may lose or repeat them. A worker owns a job after a conditional update of its row; every
-claim gets a new `lease_owner`, and whatever the job publishes is committed together with a check that this claim still
-holds (`Lease.publish`), so a worker that was presumed dead cannot publish a second result.
+The broker carries only ids and may lose or repeat them. A worker owns a job after a conditional update of its row;
+every claim gets a new `lease_owner`, and whatever the job publishes is committed together with a check that this claim
+still holds (`Lease.publish`), so a worker that was presumed dead cannot publish a second result.
 """
 
 import logging
@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from celery import current_app, shared_task
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError as BrokerError
@@ -35,8 +35,9 @@ class LeaseLost(RuntimeError):
 
 def start(task: str, queue: str) -> Job:
     """Create a job in the current scope and hint the queue once the transaction commits."""
+    tenant_id = current_tenant_id()
     job = Job.objects.create(task=task, queue=queue)
-    transaction.on_commit(lambda: _hint(job.tenant_id, job.pk, task, queue))
+    transaction.on_commit(lambda: _hint(tenant_id, job.pk, task, queue))
     return job
 
 
@@ -55,7 +56,8 @@ def retry(job: Job) -> None:
     fresh: dict[str, Any] = {"state": Job.State.QUEUED, "attempt": 0, "is_cancel_requested": False, "ended_at": None}
     if not ended.update(**fresh, error_code="", error_template="", error_context={}, hinted_at=Now()):
         raise Conflict("Only a failed or cancelled job can be retried.")
-    transaction.on_commit(lambda: _hint(job.tenant_id, job.pk, job.task, job.queue))
+    tenant_id = current_tenant_id()
+    transaction.on_commit(lambda: _hint(tenant_id, job.pk, job.task, job.queue))
 
 
 def _hint(tenant_id: int, job_id: int, task: str, queue: str) -> None:
@@ -69,9 +71,9 @@ def _hint(tenant_id: int, job_id: int, task: str, queue: str) -> None:
 class Lease:
     """A claim on a running job: progress, cancel checks, heartbeat and the one moment of publishing."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, tenant_id: int) -> None:
         self.job = job
-        self.tenant_id: int = job.tenant_id
+        self.tenant_id = tenant_id
         self.is_lost = False
         self._stop = threading.Event()
         self._is_cancel_requested = False
@@ -172,12 +174,11 @@ def claim(tenant_id: int, job_id: int) -> Lease | None:
             lease_until=_lease_end(),
             started_at=Now(),
         )
-        return Lease(Job.objects.get(pk=job_id)) if taken else None
+        return Lease(Job.objects.get(pk=job_id), tenant_id) if taken else None
 
 
 def run(tenant_id: int, job_id: int, work: Callable[[Lease], None]) -> None:
     """Claim, do the work, and write down how it ended. Called by every job task."""
-    close_old_connections()
     lease = claim(tenant_id, job_id)
     if lease is None:
         logger.info("job_not_free", extra={"job": job_id})
@@ -196,7 +197,7 @@ def run(tenant_id: int, job_id: int, work: Callable[[Lease], None]) -> None:
     except (OperationalError, InterfaceError):  # the lease runs out and `revive` hands the job to the next worker
         logger.exception("job_database_away", extra={"job": job_id})
         connection.close()
-    except Exception:  # noqa: BLE001  # the task base: an unknown error ends the job visibly, and the log has the trace
+    except Exception:  # the task base: an unknown error ends the job visibly, and the log has the trace
         logger.exception("job_failed", extra={"job": job_id})
         lease.end(Job.State.FAILED, UnexpectedError())
 
@@ -217,7 +218,8 @@ class WorkerLost(FanwiseError):
 
     def __init__(self, attempts: int) -> None:
         super().__init__(
-            "The worker was lost %(attempts)s times while doing this. Retry with less data, or give the worker more memory.",
+            "The worker was lost %(attempts)s times while doing this. "
+            "Retry with less data, or give the worker more memory.",
             attempts=attempts,
         )
 

@@ -1,8 +1,8 @@
 """Tenant scope: one brand at a time, and nothing without a brand.
 
-Two lines of defence. In Python, `TenantModel.objects` filters by the current scope and raises outside one. In PostgreSQL,
-forced row-level security shows a role that is neither owner nor superuser only the rows of `app.tenant`, which is set for
-the running transaction alone (`SET LOCAL`), so a pooled connection cannot carry it to the next request.
+Two lines of defence. In Python, `TenantModel.objects` filters by the current scope and raises outside one. In
+PostgreSQL, forced row-level security shows a role that is neither owner nor superuser only the rows of `app.tenant`,
+set for the running transaction alone (`SET LOCAL`), so that a pooled connection cannot carry it to the next request.
 """
 
 from collections.abc import Iterator
@@ -98,7 +98,7 @@ class TenantModel(models.Model):
         abstract = True
 
 
-class TenantForeignKey(models.ForeignKey):
+class TenantForeignKey(models.ForeignKey[Any, Any]):
     """A reference between tenant tables. The database constraint is (tenant_id, column) -> (tenant_id, id).
 
     The constraint is made by `ProtectTenantTable` (or `AddTenantForeignKey`) in the migration.

@@ -23,7 +23,8 @@ def upsert(rows: Iterable[dict[str, Any]], by: Actor) -> tuple[int, int]:
     wanted = {str(row["external_id"]): row for row in rows}
     with transaction.atomic():
         known = {c.external_id: c for c in Contact.objects.filter(external_id__in=wanted).select_for_update()}
-        fresh, changed = [], []
+        fresh: list[Contact] = []
+        changed: list[Contact] = []
         for external_id, row in wanted.items():
             contact = known.get(external_id) or Contact(external_id=external_id)
             _apply(contact, row)

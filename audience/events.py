@@ -83,12 +83,13 @@ def _insert(tenant_id: int, fresh: dict[UUID, NewEvent]) -> None:
         ("text", [row.text for row in fresh.values()]),
     )
     arrays = ", ".join(f"%s::{kind}[]" for kind, _values in columns)
+    insert = (
+        "INSERT INTO audience_event (tenant_id, source_key, occurred_at, contact_id, item_id, "  # noqa: S608
+        "kind, source, dwell_seconds, amount_fen, value, text) "
+        f"SELECT %s, u.* FROM unnest({arrays}) AS u"  # only type names are spliced
+    )
     with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO audience_event (tenant_id, source_key, occurred_at, contact_id, item_id, kind, source, "
-            f"dwell_seconds, amount_fen, value, text) SELECT %s, u.* FROM unnest({arrays}) AS u",  # noqa: S608  # types only
-            [tenant_id, *(values for _kind, values in columns)],
-        )
+        cursor.execute(insert, [tenant_id, *(values for _kind, values in columns)])
 
 
 def ensure_partitions(first: date, last: date) -> None:

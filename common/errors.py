@@ -1,7 +1,7 @@
 """The error tree. Every error a person may cause says what is wrong and what to do about it, in one sentence each.
 
-Free of Django, so that the learning core can use it. `template` is an English gettext source string with `%(name)s` slots;
-the site translates it when it shows it (common/translation.py), so a stored error reads in the language of the reader.
+Free of Django, so that the learning core can use it. `template` is an English gettext source string with `%(name)s`
+slots; the site translates it on display (common/translation.py), so a stored error reads in the reader's language.
 """
 
 from typing import Any

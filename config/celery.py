@@ -1,7 +1,7 @@
 """Celery: the queues and the beat table, in one place.
 
-Messages carry ids only. What a job is, how far it is and who holds it stands in the `Job` row (accounts/jobs.py), so the
-broker may lose or repeat a message without harm.
+Messages carry ids only. What a job is, how far it is and who holds it stands in the `Job` row (accounts/jobs.py), so
+the broker may lose or repeat a message without harm.
 """
 
 import os

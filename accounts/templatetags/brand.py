@@ -18,5 +18,5 @@ def brand_url(context: dict[str, Any], name: str, *args: Any) -> str:
 
 @register.filter
 def translate_stored(template_text: str, values: dict[str, Any] | None = None) -> str:
-    """A stored English sentence in the reader's language: `{{ job.error_template|translate_stored:job.error_context }}`."""
+    """A stored English sentence in the reader's language: `{{ job.stage|translate_stored }}`."""
     return translated(template_text, values)
