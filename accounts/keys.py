@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from accounts.actors import Actor, record
@@ -34,6 +35,11 @@ def create(
     )  # fmt: skip
     record(by, "create", "api_key", prefix, name=name, scopes=key.scopes)
     return key, f"fw_{prefix}_{secret}"
+
+
+def key_of(tenant: Tenant, prefix: str) -> ApiKey:
+    """The brand's key with this prefix; 404 for another brand's."""
+    return get_object_or_404(ApiKey, tenant=tenant, prefix=prefix)
 
 
 def revoke(key: ApiKey, by: Actor) -> None:

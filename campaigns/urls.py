@@ -1,6 +1,11 @@
-"""What the brand sees first: home."""
+"""What the brand sees first: home, and its card in the list of brands."""
 
-from django.urls import URLPattern, path  # noqa: F401
+from django.urls import URLPattern, path
+
+from campaigns import views
 
 app_name = "campaigns"
-urlpatterns: list[URLPattern] = []
+urlpatterns: list[URLPattern] = [
+    path("", views.show_home, name="home"),
+    path("card/", views.show_card, name="card"),
+]
