@@ -1,4 +1,4 @@
-"""Stage: demo content. Reads the hand-written catalogue (`catalogue/*.toml`); writes the `items` frame and its hidden order.
+"""Stage: demo content. Reads the hand-written catalogue (`catalogue/*.toml`); writes the `items` frame.
 
 Shape letters: I items, T themes (72), C categories (12). A theme is a small column of eight or nine items meant to be
 followed in order; that order is the main sequential structure of the demo behaviour.
@@ -8,6 +8,7 @@ import re
 import tomllib
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +83,17 @@ class Catalogue:
         return np.asarray(self.category_T[self.theme_I])
 
 
+@cache
+def load_books() -> tuple[dict[str, Any], ...]:
+    """The hand-written catalogue, one book per category."""
+    return tuple(
+        tomllib.loads(path.read_text("utf-8")) for path in sorted((Path(__file__).parent / "catalogue").glob("*.toml"))
+    )
+
+
 def build_catalogue(rng: np.random.Generator, now: datetime) -> Catalogue:
     """The 600 items of the brand, published at drawn times before `now`; the same draw for the same generator state."""
-    books = [
-        tomllib.loads(path.read_text("utf-8")) for path in sorted((Path(__file__).parent / "catalogue").glob("*.toml"))
-    ]
+    books = load_books()
     rows = [row for category, book in enumerate(books) for row in _category_rows(category, book)]
     first_ms, last_ms = _theme_spans(rng, num_themes=len({row["theme"] for row in rows}), now=now)
     for row in rows:

@@ -1,15 +1,17 @@
-"""Stage: demo covers. Reads an item's title, kind, category and theme; writes one small SVG picture (no fonts, no network).
+"""Stage: demo covers. Reads an item's title, kind, category and theme, and `motifs/`; writes one small SVG picture.
 
 Each cover is 480 x 320: the palette and drawing come from the category, the layout from the kind, the backdrop from the
 theme, so a grid of cards is varied but of one hand.
 """
 
 import re
+from functools import cache
 from html import escape
 from math import ceil
+from pathlib import Path
 from string import Template
 
-from .motifs import MOTIFS, PALETTES
+from demo.content import load_books
 
 FONTS = "PingFang SC,Microsoft YaHei,Noto Sans CJK SC,sans-serif"
 LABELS = {"article": "文章", "video": "视频", "audio": "音频", "product": "好物", "course": "课程", "offer": "优惠"}
@@ -19,12 +21,12 @@ _NO_LINE_START = "，。、：；？！）」的了"
 
 def draw_cover(title: str, kind: str, category: str, theme: int, note: str = "") -> str:
     """The item's cover as SVG text; `note` is a short remark beside the kind, such as a price or number of lessons."""
-    light, soft, main, accent, ink = PALETTES[category]
+    (light, soft, main, accent, ink), motifs = _artwork()[category]
     is_dark = kind in ("video", "course")
     ground, text = (ink, "#fff") if is_dark else ((soft, ink) if kind in ("audio", "offer") else (light, ink))
     # On a dark ground the ink parts of the drawing would vanish: they take the soft colour instead.
     colours = {"a": main, "b": accent, "c": "#fff", "d": soft if is_dark else ink}
-    motif = Template(MOTIFS[category][theme % 2]).substitute(colours)
+    motif = motifs[theme % 2].substitute(colours)
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 480 320" width="480" height="320">'
         f'<rect width="480" height="320" fill="{ground}"/>'
@@ -33,6 +35,22 @@ def draw_cover(title: str, kind: str, category: str, theme: int, note: str = "")
         f"{_kind_mark(kind, accent, ink)}"
         f"{_label(LABELS[kind], note, ink, main, is_dark)}{_title(title, text)}</svg>"
     )
+
+
+@cache
+def _artwork() -> dict[str, tuple[list[str], list[Template]]]:
+    """Palette and two drawings (200 x 200, colours as $a to $d) of each category."""
+    folder = Path(__file__).parent / "motifs"
+    return {
+        book["name"]: (
+            book["palette"],
+            [
+                Template((folder / f"{book['code']}_{number}.svg").read_text("utf-8").replace("\n", ""))
+                for number in (1, 2)
+            ],
+        )
+        for book in load_books()
+    }
 
 
 def wrap_title(title: str) -> list[str]:
@@ -87,16 +105,20 @@ def _label(label: str, note: str, ink: str, main: str, is_dark: bool) -> str:
     fill, colour = (main, "#fff") if is_dark else ("#fff", ink)
     return (
         f'<rect x="32" y="30" width="{width}" height="32" rx="16" fill="{fill}"/>'
-        f'<text x="{32 + width / 2:g}" y="52" font-size="17" text-anchor="middle" fill="{colour}" font-family="{FONTS}">{escape(words)}</text>'
+        f'<text x="{32 + width / 2:g}" y="52" font-size="17" text-anchor="middle" fill="{colour}"'
+        f' font-family="{FONTS}">{escape(words)}</text>'
     )
 
 
 def _backdrop(theme: int, tone: str, accent: str) -> str:
     """Large quiet shapes behind the drawing; three arrangements that alternate between themes."""
     return (
-        f'<circle cx="390" cy="200" r="150" fill="{tone}" opacity=".6"/><circle cx="60" cy="318" r="46" fill="{accent}" opacity=".2"/>',
-        f'<path d="M250 320C250 190 330 70 480 60v260z" fill="{tone}" opacity=".6"/><circle cx="228" cy="24" r="30" fill="{accent}" opacity=".2"/>',
-        f'<rect x="262" y="58" width="270" height="290" rx="46" transform="rotate(-8 380 200)" fill="{tone}" opacity=".6"/>'
+        f'<circle cx="390" cy="200" r="150" fill="{tone}" opacity=".6"/>'
+        f'<circle cx="60" cy="318" r="46" fill="{accent}" opacity=".2"/>',
+        f'<path d="M250 320C250 190 330 70 480 60v260z" fill="{tone}" opacity=".6"/>'
+        f'<circle cx="228" cy="24" r="30" fill="{accent}" opacity=".2"/>',
+        f'<rect x="262" y="58" width="270" height="290" rx="46" transform="rotate(-8 380 200)" fill="{tone}"'
+        ' opacity=".6"/>'
         f'<path d="M-10 300q60-30 120 0t120 0" stroke="{accent}" stroke-width="8" fill="none" opacity=".25"/>',
     )[theme % 3]
 
@@ -112,6 +134,7 @@ def _kind_mark(kind: str, accent: str, ink: str) -> str:
     if kind == "offer":
         return (
             '<circle cx="0" cy="160" r="22" fill="#fff"/><circle cx="480" cy="160" r="22" fill="#fff"/>'
-            f'<path d="M264 24v272" stroke="{ink}" stroke-width="3" stroke-dasharray="3 11" stroke-linecap="round" opacity=".4"/>'
+            f'<path d="M264 24v272" stroke="{ink}" stroke-width="3" stroke-dasharray="3 11" stroke-linecap="round"'
+            ' opacity=".4"/>'
         )
     return ""
