@@ -27,6 +27,7 @@ MARK = "FANWISE_CHILD"
 FIRST_PAGE_SECONDS = 120
 WARM_STOP_SECONDS = 15
 COLD_STOP_SECONDS = 5
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 MAX_DEATHS = 3  # of one child within DEATH_SECONDS: then everything stops
 DEATH_SECONDS = 60
 
@@ -211,8 +212,14 @@ def _describe(code: int) -> str:
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
 
 
+def stop_on_signals() -> None:
+    """From now on Ctrl-C, SIGTERM and SIGHUP raise Stopped, once."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, _raise_stopped)
+
+
 def _raise_stopped(_number: int, _frame: FrameType | None) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     raise Stopped
 
@@ -257,8 +264,7 @@ def _login(state: Path) -> str:
 def serve() -> int:
     """Starts everything and stays until Ctrl-C or SIGTERM."""
     began, state = time.monotonic(), state_folder()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _raise_stopped)
+    stop_on_signals()
     try:
         with only_one(state):
             _serve(state, began)
