@@ -45,12 +45,19 @@ class TrainingRun(TenantModel):
     purpose = models.CharField(max_length=12, choices=Purpose.choices)
     dataset = TenantForeignKey(Dataset, null=True, on_delete=models.PROTECT, related_name="runs")
     """Set by the worker once the data is extracted."""
+    preset = models.CharField(max_length=12, default="quick")
+    """The preset that the configuration began with, one of `runs.PRESETS`."""
     config = models.JSONField(default=dict)
     config_hash = models.CharField(max_length=64)
+    """Digest of the configuration of models and dataset together."""
     dataset_config = models.JSONField(default=dict)
+    data_fingerprint = models.CharField(max_length=64, blank=True)
+    """Digest of the rows the dataset was made of; set by the worker."""
     job = TenantForeignKey(Job, on_delete=models.PROTECT, related_name="+")
     result = models.JSONField(default=dict)
     """Metrics per model on the same split, and the gate's verdict."""
+    log = models.JSONField(default=list)
+    """What happened, oldest first: at (ISO time), text (English source sentence), context."""
     created_by = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
