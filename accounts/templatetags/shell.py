@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django import template
+from django import forms, template
+from django.forms import BoundField
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -120,3 +122,26 @@ _STATE_COLOURS = {
 def state_colour(state: str) -> str:
     """The colour of a state's badge; grey for one that has none."""
     return _STATE_COLOURS.get(state, "secondary")
+
+
+@register.filter
+def is_group(field: BoundField) -> bool:
+    """Whether the field is a group of radio buttons or boxes to tick."""
+    return isinstance(field.field.widget, forms.RadioSelect | forms.CheckboxSelectMultiple)
+
+
+@register.filter
+def is_tick(field: BoundField) -> bool:
+    """Whether the field is one box to tick."""
+    return isinstance(field.field.widget, forms.CheckboxInput)
+
+
+@register.filter
+def styled(field: BoundField) -> SafeString:
+    """The field's widget with the classes of the page's look and the marks of its errors."""
+    widget = field.field.widget
+    if is_group(field):
+        return SafeString(field.as_widget(attrs={"class": "form-check-input"}))
+    is_select = isinstance(widget, forms.Select)
+    kind = "form-check-input" if is_tick(field) else "form-select" if is_select else "form-control"
+    return field.as_widget(attrs={"class": f"{kind} is-invalid" if field.errors else kind})
