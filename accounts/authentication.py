@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
@@ -46,6 +47,8 @@ class HasScope(BasePermission):
     def has_permission(self, request: Request, view: Any) -> bool:
         if not isinstance(request.auth, ApiKey):
             return False
+        if request.method not in view.allowed_methods:
+            return True  # the view answers 405
         scopes: dict[str, str] = view.required_scopes
         method = "GET" if request.method in ("HEAD", "OPTIONS") else request.method
         return scopes.get(str(method)) in request.auth.scopes
@@ -61,3 +64,13 @@ class KeyRateThrottle(SimpleRateThrottle):
 
     def get_cache_key(self, request: Request, view: Any) -> str | None:
         return f"api-rate:{request.auth.pk}" if isinstance(request.auth, ApiKey) else None
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):
+    """How the contract describes the key."""
+
+    target_class = ApiKeyAuthentication
+    name = "apiKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "fw_<prefix>_<secret>"}

@@ -14,7 +14,6 @@ from django.utils import timezone
 
 from accounts.tenancy import current_tenant_id
 from audience.kinds import EventKind, Source
-from audience.models import Event
 
 CLOCK_SKEW = timedelta(hours=1)
 
@@ -43,26 +42,33 @@ def source_key(source: Source, source_id: str) -> UUID:
 def record(events: Iterable[NewEvent]) -> list[bool]:
     """Write the events in the running transaction; True for each new one, False where it was there already.
 
-    The advisory lock makes two senders of one brand take turns, because the table's unique key also holds the time (it
-    must, being partitioned by it) while an event's identity does not.
+    Of two senders with the same source id the second waits for the first and then counts as a duplicate.
     """
     rows = list(events)
     if not rows:
         return []
     tenant_id = current_tenant_id()
     keys = [source_key(row.source, row.source_id) for row in rows]
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [0x46570001, tenant_id % 2**31])
-    known = set(Event.objects.filter(source_key__in=keys).values_list("source_key", flat=True))
+    unused = _take_keys(tenant_id, keys)
     fresh: dict[UUID, NewEvent] = {}
     is_new = []
     for key, row in zip(keys, rows, strict=True):
-        is_new.append(key not in known)
+        is_new.append(key in unused)
         if is_new[-1]:
-            known.add(key)
+            unused.remove(key)
             fresh[key] = row
     _insert(tenant_id, fresh)
     return is_new
+
+
+def _take_keys(tenant_id: int, keys: list[UUID]) -> set[UUID]:
+    """Those of the keys that no event had; taken in sorted order, so that two senders cannot block each other."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO audience_event_key SELECT %s, unnest(%s::uuid[]) ON CONFLICT DO NOTHING RETURNING source_key",
+            [tenant_id, sorted(set(keys))],
+        )
+        return {key for (key,) in cursor.fetchall()}
 
 
 def _insert(tenant_id: int, fresh: dict[UUID, NewEvent]) -> None:

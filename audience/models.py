@@ -159,10 +159,11 @@ class Event(models.Model):
     """Something a contact did. Append-only and partitioned by month; only undoing its import removes it.
 
     The table, its partitions and row-level security are made by SQL in the migration. `source_key` is
-    `events.source_key(source, source_id)`: the same source id never makes a second event within the brand.
+    `events.source_key(source, source_id)`; audience_event_key keeps the keys of events that came with an id of their
+    own, so the same source id never makes a second event within the brand.
     """
 
-    pk = models.CompositePrimaryKey("tenant", "source_key", "occurred_at")
+    pk = models.CompositePrimaryKey("tenant", "contact", "occurred_at", "source_key")
     tenant = models.ForeignKey("accounts.Tenant", on_delete=models.DO_NOTHING, db_constraint=False)
     source_key = models.UUIDField()
     occurred_at = models.DateTimeField()

@@ -1,5 +1,77 @@
-"""The REST API: routes, errors, pages, schema."""
+"""The REST API: routes, errors, schema. The contract is committed as docs/openapi.yaml and compared by a test."""
 
-from django.urls import URLPattern, URLResolver
+import logging
+from typing import Any
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.core.exceptions import PermissionDenied
+from django.db import connection, transaction
+from django.http import Http404
+from django.urls import URLPattern, URLResolver, include, path
+from django.utils.translation import gettext as _
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework import exceptions, status
+from rest_framework.response import Response
+from rest_framework.routers import SimpleRouter
+from rest_framework.views import exception_handler
+
+from audience.api import ContactViewSet, EventViewSet
+from catalog.api import ItemViewSet
+from common.errors import BadInput, Conflict, FanwiseError, NotEnoughData
+from common.translation import explain
+
+logger = logging.getLogger(__name__)
+
+_STATUS: list[tuple[type[FanwiseError], int]] = [
+    (BadInput, status.HTTP_400_BAD_REQUEST),
+    (Conflict, status.HTTP_409_CONFLICT),
+    (NotEnoughData, status.HTTP_409_CONFLICT),
+]
+
+
+def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
+    """Every error as `{"code", "detail", "fields"?}`; nothing of a failed call stays in the database."""
+    if connection.in_atomic_block:
+        transaction.set_rollback(True)
+    if isinstance(error, FanwiseError):
+        code = next((number for kind, number in _STATUS if isinstance(error, kind)), status.HTTP_400_BAD_REQUEST)
+        return Response({"code": error.code, "detail": explain(error)}, status=code)
+    if isinstance(error, exceptions.ValidationError):
+        body = {"code": "invalid", "detail": _("Some fields need another value."), "fields": error.detail}
+        return Response(body, status=status.HTTP_400_BAD_REQUEST)
+    known = exception_handler(error, context)
+    if known is None:
+        logger.exception("api_call_failed")
+        body = {"code": "internal_error", "detail": _("Something went wrong on our side. Try again later.")}
+        return Response(body, status=status.HTTP_500_INTERNAL_SERVER_ERROR)
+    known.data = {"code": _code(error), "detail": _detail(error, known.data)}
+    return known
+
+
+def _code(error: Exception) -> str:
+    if isinstance(error, Http404):
+        return "not_found"
+    if isinstance(error, PermissionDenied):
+        return "permission_denied"
+    return str(getattr(error, "default_code", "error"))
+
+
+def _detail(error: Exception, data: Any) -> str:
+    if isinstance(error, Http404):
+        return _("There is no such object in this brand.")
+    return str(data.get("detail", "")) if isinstance(data, dict) else str(data)
+
+
+router = SimpleRouter()
+router.register("contacts", ContactViewSet, basename="contact")
+router.register("items", ItemViewSet, basename="item")
+router.register("events", EventViewSet, basename="event")
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("v1/", include((router.urls, "api"))),
+    path("schema/", SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]), name="api_schema"),
+    path(
+        "docs/",
+        SpectacularSwaggerSplitView.as_view(url_name="api_schema", authentication_classes=[], permission_classes=[]),
+        name="api_docs",
+    ),
+]

@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("accounts.urls")),
     path("accounts/", include("allauth.account.urls")),
     path("language/", include("django.conf.urls.i18n")),
+    path("pictures/", include("catalog.public_urls")),
     path("api/", include("config.api")),
     path("b/<slug:brand>/", include(brand_pages)),
 ]

@@ -48,7 +48,7 @@ def _empty_events_after_a_transactional_test(request: pytest.FixtureRequest) -> 
     if is_transactional or {"transactional_db", "live_server"} & set(request.fixturenames):
         request.getfixturevalue("django_db_blocker").unblock()
         with connections["default"].cursor() as cursor:
-            cursor.execute("TRUNCATE audience_event")
+            cursor.execute("TRUNCATE audience_event, audience_event_key")
         request.getfixturevalue("django_db_blocker").restore()
 
 

@@ -1,4 +1,8 @@
-"""The partitioned event table.
+"""The partitioned event table, and the keys of the events that came with an id of their own.
+
+The events' one index serves a contact's history and keeps loading cheap. A unique key of a partitioned table must hold
+the time, so "one event per source id" is the primary key of `audience_event_key`; rows without an id of their own get a
+`source_key` from their content, contact and time included, for which the events' primary key is enough.
 
 No foreign keys on it: checking two of them per row costs more than writing the row, and the only writers
 (audience/events.py) take contact and item ids from rows of the same tenant that they have just read.
@@ -23,9 +27,13 @@ CREATE TABLE audience_event (
     kind smallint NOT NULL,
     source smallint NOT NULL,
     text text,
-    PRIMARY KEY (tenant_id, source_key, occurred_at)
+    PRIMARY KEY (tenant_id, contact_id, occurred_at, source_key)
 ) PARTITION BY RANGE (occurred_at);
-CREATE INDEX audience_event_history ON audience_event (tenant_id, contact_id, occurred_at DESC);
+CREATE TABLE audience_event_key (
+    tenant_id bigint NOT NULL,
+    source_key uuid NOT NULL,
+    PRIMARY KEY (tenant_id, source_key)
+);
 """
 
 # Partitions are tables that the site's role may read directly, so each gets the same row-level security as the parent.
@@ -72,6 +80,7 @@ DROP = """
 DROP FUNCTION audience_ensure_partitions(date, date);
 DROP FUNCTION audience_make_partition(text, text);
 DROP TABLE audience_event;
+DROP TABLE audience_event_key;
 """
 
 
@@ -79,5 +88,5 @@ class Migration(migrations.Migration):
     dependencies = [("audience", "0002_protect")]
 
     operations = [
-        migrations.RunSQL([TABLE, *protect_sql("audience_event"), PARTITIONS], DROP),
+        migrations.RunSQL([TABLE, *protect_sql("audience_event"), *protect_sql("audience_event_key"), PARTITIONS], DROP),
     ]

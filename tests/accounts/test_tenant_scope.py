@@ -26,7 +26,7 @@ def test_every_model_is_tenant_scoped_or_listed_as_global():
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("table", [m._meta.db_table for m in TENANT_TABLES] + ["audience_event"])
+@pytest.mark.parametrize("table", [m._meta.db_table for m in TENANT_TABLES] + ["audience_event", "audience_event_key"])
 def test_every_tenant_table_forces_row_level_security(table):
     assert scalar("SELECT relrowsecurity AND relforcerowsecurity FROM pg_class WHERE oid = %s::regclass", table)
 

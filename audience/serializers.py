@@ -1,0 +1,104 @@
+"""How contacts, events and imports look in the REST API."""
+
+from typing import Any, ClassVar
+
+from rest_framework import serializers
+
+from audience.kinds import KIND_BY_WORD, EventKind
+from audience.models import Consent, Contact, Event, Identity
+
+
+class IdentitySerializer(serializers.ModelSerializer[Identity]):
+    """A platform's name for the contact."""
+
+    class Meta:
+        model = Identity
+        fields = ("kind", "account_ref", "value")
+        validators: list[Any] = []
+
+
+class ContactSerializer(serializers.ModelSerializer[Contact]):
+    """A contact; `external_id` is your own id. Posting a known id updates the contact."""
+
+    identities = IdentitySerializer(many=True, required=False)
+    consents = serializers.DictField(
+        child=serializers.ChoiceField(Consent.State.choices),
+        required=False,
+        write_only=True,
+        help_text="Purpose (marketing, personalisation, training) to answer (granted, denied, withdrawn).",
+    )
+    consent = serializers.SerializerMethodField(help_text="The present answer per purpose.")
+
+    class Meta:
+        model = Contact
+        fields = (
+            "external_id", "code", "name", "gender", "age_band", "region", "city", "tags", "attributes", "followed_at",
+            "identities", "consents", "consent", "is_personalisation_off", "created_at", "updated_at",
+        )  # fmt: skip
+        read_only_fields = ("code", "is_personalisation_off", "created_at", "updated_at")
+        extra_kwargs: ClassVar[dict[str, Any]] = {"external_id": {"validators": []}}
+
+    def validate_consents(self, consents: dict[str, str]) -> dict[str, str]:
+        unknown = sorted(consents.keys() - set(Consent.Purpose.values))
+        if unknown:
+            raise serializers.ValidationError(f"Unknown purposes: {', '.join(unknown)}.")
+        return consents
+
+    def get_consent(self, contact: Contact) -> dict[str, str]:
+        return {consent.purpose: consent.state for consent in contact.consents.all()}
+
+
+class ContactBatchSerializer(serializers.Serializer[Any]):
+    """Up to 500 contacts in one call."""
+
+    contacts = serializers.ListField(child=ContactSerializer(), allow_empty=False, max_length=500)
+
+
+class EventRowSerializer(serializers.Serializer[Any]):
+    """One event to record. Only documentation: rows are checked one by one in audience/intake.py."""
+
+    id = serializers.CharField(max_length=128, required=False, help_text="Your own id; needed without Idempotency-Key.")
+    contact = serializers.CharField(max_length=128, help_text="external_id; an unknown contact is created.")
+    kind = serializers.ChoiceField([(word, word) for word in KIND_BY_WORD])
+    item = serializers.CharField(max_length=128, required=False, help_text="external_id of a known item.")
+    occurred_at = serializers.DateTimeField(required=False, help_text="ISO 8601 with offset; now when left out.")
+    dwell_seconds = serializers.FloatField(min_value=0, required=False)
+    amount_fen = serializers.IntegerField(required=False)
+    value = serializers.FloatField(required=False)
+    text = serializers.CharField(max_length=2000, required=False)
+
+
+class EventBatchSerializer(serializers.Serializer[Any]):
+    """Up to 1,000 events in one call."""
+
+    events = serializers.ListField(child=EventRowSerializer(), allow_empty=False, max_length=1000)
+
+
+class RejectedEventSerializer(serializers.Serializer[Any]):
+    """Why one row was not recorded."""
+
+    index = serializers.IntegerField()
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class EventBatchResultSerializer(serializers.Serializer[Any]):
+    """What became of the batch; answered after the accepted rows are committed."""
+
+    accepted = serializers.IntegerField(help_text="New events.")
+    duplicates = serializers.IntegerField(help_text="Events that were there already.")
+    rejected = RejectedEventSerializer(many=True)
+
+
+class EventSerializer(serializers.ModelSerializer[Event]):
+    """A recorded event."""
+
+    kind = serializers.SerializerMethodField()
+    item = serializers.CharField(source="item.external_id", default=None, allow_null=True)
+
+    class Meta:
+        model = Event
+        fields = ("kind", "item", "occurred_at", "dwell_seconds", "amount_fen", "value", "text")
+
+    def get_kind(self, event: Event) -> str:
+        return EventKind(event.kind).word
