@@ -88,13 +88,9 @@ def build_children(state: Path, environment: dict[str, str], host: str, port: in
         "beat": beat,
     }
     marked = environment | {MARK: str(state)}
+    web_only = {name: value for name, value in marked.items() if name != "DATABASE_OWNER_URL"} | {"DB_POOL": "1"}
     return [
-        Child(
-            name,
-            [sys.executable, "-m", *command],
-            log_path(state, name),
-            marked | {"DB_POOL": "1"} if name == "web" else marked,
-        )
+        Child(name, [sys.executable, "-m", *command], log_path(state, name), web_only if name == "web" else marked)
         for name, command in commands.items()
     ]
 
