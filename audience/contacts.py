@@ -5,14 +5,24 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import BooleanField, Count, ExpressionWrapper, F, Func, OrderBy, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Replace
+from django.db.models.query import QuerySet
 from django.utils import timezone
 
 from accounts.actors import Actor, record
-from audience.models import Consent, Contact, Identity
+from audience.models import Consent, Contact, Event, Identity
 from common.errors import Conflict
 from common.text import sort_key
 
 WRITABLE = ("name", "gender", "age_band", "region", "city", "tags", "attributes", "followed_at")
+ORDERS: dict[str, tuple[OrderBy | str, ...]] = {
+    "newest": (F("followed_at").desc(nulls_last=True), "-pk"),
+    "last_act": (F("last_act_at").desc(nulls_last=True), "-pk"),
+    "name": (ExpressionWrapper(Q(name_sort=""), BooleanField()).asc(), "name_sort", "pk"),
+}
+"""How lists of contacts may be sorted."""
+_SHORTEST_IDENTITY = 6
 
 
 def upsert(rows: Iterable[dict[str, Any]], by: Actor) -> tuple[int, int]:
@@ -94,3 +104,55 @@ def ids_by_external(external_ids: Iterable[str], *, create: bool = False) -> dic
         Contact.objects.bulk_create([Contact(external_id=e) for e in missing], batch_size=1000, ignore_conflicts=True)
         found |= dict(Contact.objects.filter(external_id__in=missing).values_list("external_id", "pk"))
     return found
+
+
+def search(
+    *,
+    text: str = "",
+    gender: str = "",
+    age_band: str = "",
+    region: str = "",
+    tag: str = "",
+    has_events: bool | None = None,
+    is_personalisation_off: bool | None = None,
+    order: str = "newest",
+) -> QuerySet[Contact]:
+    """The brand's contacts that match everything asked, each with `last_act_at`; empty conditions ask nothing.
+
+    `text` is looked for in names (characters or pinyin) and at the beginning of external ids and identities.
+    """
+    wanted: dict[str, object] = {"gender": gender, "age_band": age_band, "region": region}
+    wanted |= {"tags__contains": [tag] if tag else ""}
+    found: QuerySet[Contact] = Contact.objects.filter(**{field: value for field, value in wanted.items() if value})
+    if is_personalisation_off is not None:
+        found = found.filter(is_personalisation_off=is_personalisation_off)
+    last_act = Event.objects.filter(contact=OuterRef("pk")).order_by("-occurred_at").values("occurred_at")[:1]
+    found = found.annotate(last_act_at=Subquery(last_act))
+    if has_events is not None:  # one index probe per contact; an anti-join would read every event
+        found = found.filter(last_act_at__isnull=not has_events)
+    if text:
+        found = found.alias(pinyin=Replace("name_sort", Value(" "), Value(""))).filter(_is_called(text))
+    return found.order_by(*ORDERS[order])
+
+
+def _is_called(text: str) -> Q:
+    """A condition: the person has such a name or id."""
+    is_match = Q(name__icontains=text) | Q(external_id__istartswith=text)
+    if text.isascii():
+        is_match |= Q(pinyin__contains=text.lower().replace(" ", ""))
+    if len(text) >= _SHORTEST_IDENTITY:
+        is_match |= Q(pk__in=Identity.objects.filter(value__startswith=text).values("contact_id"))
+    return is_match
+
+
+def regions() -> list[str]:
+    """The regions the brand's contacts live in, the most frequent first."""
+    counted = Contact.objects.exclude(region="").values("region").annotate(num_contacts=Count("pk"))
+    return list(counted.order_by("-num_contacts", "region").values_list("region", flat=True)[:100])
+
+
+def tags() -> list[str]:
+    """The tags that contacts carry, the most used first."""
+    single = Contact.objects.annotate(tag=Func(F("tags"), function="unnest")).values("tag")
+    counted = single.annotate(num_contacts=Count("pk")).order_by("-num_contacts", "tag")
+    return list(counted.values_list("tag", flat=True)[:200])
