@@ -8,19 +8,31 @@ from django.core.paginator import Paginator
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import keys, tenants
-from accounts.access import Can, needs
+from accounts.access import RIGHTS, Can, needs
 from accounts.forms import SCOPE_LABELS, AuditFilter, KeyForm, MemberForm, RoleForm
 from accounts.http import BrandRequest, brand_url
 from accounts.models import ApiKey, AuditEntry, Membership, Role
+from accounts.snippets import snippets
 from accounts.trail import describe, verb_label
 from common.errors import FanwiseError
 from common.translation import explain
 
 AUDIT_PAGE = 50
+RIGHT_LABELS = {
+    Can.VIEW: _lazy("See everything"),
+    Can.EDIT: _lazy("Edit catalog and contacts"),
+    Can.IMPORT: _lazy("Upload data"),
+    Can.TRAIN: _lazy("Train models"),
+    Can.PROMOTE: _lazy("Choose the live model"),
+    Can.MANAGE: _lazy("Members, keys, settings"),
+}
+KEY_STATES = {"active": _lazy("Active"), "expired": _lazy("Expired"), "revoked": _lazy("Revoked")}
 
 
 # --- members --------------------------------------------------------------------------------------------------------
@@ -37,8 +49,13 @@ def list_members(request: BrandRequest) -> HttpResponse:
         if _try(request, lambda: tenants.add_member(request.tenant, email, role, request.actor, request), done):
             return redirect(brand_url(request, "settings:members"))
     members = Membership.objects.select_related("user").filter(tenant=request.tenant).order_by("created_at")
-    context = {"form": form, "members": members, "roles": Role.choices}
+    context = {"form": form, "members": members, "roles": Role.choices} | _role_table()
     return render(request, "accounts/members.html", context, status=422 if request.method == "POST" else 200)
+
+
+def _role_table() -> dict[str, Any]:
+    rows = [(label, [right in RIGHTS[role] for right in Can]) for role, label in Role.choices]
+    return {"right_labels": [RIGHT_LABELS[right] for right in Can], "role_table": rows}
 
 
 @require_POST
@@ -86,14 +103,22 @@ def list_keys(request: BrandRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         key, secret = keys.create(request.tenant, data["name"], data["scopes"], request.actor, form.expires_at())
-        context = {"key": key, "secret": secret, "api_root": request.build_absolute_uri("/api/v1")}
+        code = snippets(request.build_absolute_uri("/api/v1"), secret, key.scopes)
+        context = {"key": key, "secret": secret, "snippets": code}
         response = render(request, "accounts/key_created.html", context)
         response.headers["Cache-Control"] = "no-store"
         return response
     found = ApiKey.objects.filter(tenant=request.tenant).select_related("created_by")
-    rows = [{"key": key, "scopes": [SCOPE_LABELS[scope] for scope in key.scopes]} for key in found]
+    rows = [_key_row(key) for key in found]
     context = {"form": form, "rows": rows}
     return render(request, "accounts/keys.html", context, status=422 if form.errors else 200)
+
+
+def _key_row(key: ApiKey) -> dict[str, Any]:
+    is_expired = key.expires_at is not None and key.expires_at <= timezone.now()
+    state = "revoked" if key.revoked_at else "expired" if is_expired else "active"
+    scopes = [SCOPE_LABELS[scope] for scope in key.scopes]
+    return {"key": key, "scopes": scopes, "state": state, "state_label": KEY_STATES[state]}
 
 
 @require_POST

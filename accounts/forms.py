@@ -22,7 +22,7 @@ TIME_ZONES = (
     ("America/New_York", _("New York")),
     ("America/Los_Angeles", _("Los Angeles")),
 )
-LIFETIMES = (("90", _("90 days")), ("365", _("One year")), ("30", _("30 days")), ("", _("No expiry")))
+LIFETIMES = (("90", _("90 days")), ("365", _("One year")), ("30", _("30 days")), ("never", _("No expiry")))
 SCOPE_LABELS = {
     "contacts:read": _("Read contacts"),
     "contacts:write": _("Write contacts"),
@@ -72,15 +72,15 @@ class KeyForm(forms.Form):
     scopes = forms.MultipleChoiceField(
         label=_("What may it do?"),
         choices=[(scope, SCOPE_LABELS[scope]) for scope in SCOPES],
-        widget=forms.CheckboxSelectMultiple,
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
         initial=["events:write", "profiles:read", "recommendations:read"],
     )
-    lifetime_days = forms.ChoiceField(label=_("Valid for"), choices=LIFETIMES, required=False, initial="90")
+    lifetime_days = forms.ChoiceField(label=_("Valid for"), choices=LIFETIMES, initial="90")
 
     def expires_at(self) -> datetime | None:
         """When the key ends, counted from now; None for a key without end."""
         days = self.cleaned_data["lifetime_days"]
-        return timezone.now() + timedelta(days=int(days)) if days else None
+        return timezone.now() + timedelta(days=int(days)) if days != "never" else None
 
 
 class AuditFilter(forms.Form):

@@ -124,6 +124,15 @@ def state_colour(state: str) -> str:
     return _STATE_COLOURS.get(state, "secondary")
 
 
+_INDUSTRY_ICONS = {"retail": "ti-shopping-bag", "education": "ti-school", "content": "ti-news"}
+
+
+@register.filter
+def industry_icon(industry: str) -> str:
+    """The icon of a brand's industry."""
+    return _INDUSTRY_ICONS.get(industry, "ti-building-store")
+
+
 @register.filter
 def is_group(field: BoundField) -> bool:
     """Whether the field is a group of radio buttons or boxes to tick."""
