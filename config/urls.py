@@ -2,6 +2,8 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from config import checks  # noqa: F401  # registers the deployment checks
+
 brand_pages: list[URLPattern | URLResolver] = [
     path("", include("campaigns.urls")),
     path("", include("audience.urls")),
