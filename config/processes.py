@@ -40,6 +40,12 @@ def wait_until(is_done: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
+def seconds_alive() -> float:
+    """How long this process has run, through every exec: from the first line of ./run."""
+    ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+
+
 # --- logs -----------------------------------------------------------------------------------------------------------
 
 

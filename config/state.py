@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from config.processes import StartError
+from config.programs import make_passable
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 DATABASE = "fanwise"
@@ -54,7 +55,7 @@ def open_state(state: Path) -> None:
         if kept.is_relative_to(state):
             raise StartError(f"FANWISE_STATE={state} holds other things too: name a folder of its own")
     try:
-        state.mkdir(mode=0o711, parents=True, exist_ok=True)
+        make_passable(state)
     except PermissionError as error:
         raise StartError(f"cannot create the state folder {state}: set FANWISE_STATE to a folder you own") from error
     if (owner := state.stat().st_uid) != os.getuid():

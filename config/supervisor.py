@@ -20,7 +20,17 @@ from typing import NoReturn
 
 from config import local
 from config.bootstrap import run_step
-from config.processes import StartError, free_port, last_lines, launch, log_path, processes_marked, send, wait_until
+from config.processes import (
+    StartError,
+    free_port,
+    last_lines,
+    launch,
+    log_path,
+    processes_marked,
+    seconds_alive,
+    send,
+    wait_until,
+)
 from config.state import CHECKOUT, open_state, state_folder
 
 MARK = "FANWISE_CHILD"
@@ -225,7 +235,7 @@ def _prepare(environment: dict[str, str]) -> None:
         raise StartError("preparation failed, see above")
 
 
-def _serve(state: Path, began: float) -> None:
+def _serve(state: Path) -> None:
     end_leftovers(state)
     host, port = choose_address()
     address = f"http://{host}:{port}/"
@@ -238,7 +248,7 @@ def _serve(state: Path, began: float) -> None:
         _prepare(environment)
         run_step("starting web server, workers and beat", lambda: _start_children(children, port))
         (state / "run.json").write_text(json.dumps({"pid": os.getpid(), "address": address}))
-        print(f"\nFanwise is ready after {time.monotonic() - began:.1f} s: {address}\n{_login(state)}", flush=True)
+        print(f"\nFanwise is ready after {seconds_alive():.1f} s: {address}\n{_login(state)}", flush=True)
         print(f"Logs: {state / 'logs'}. Ctrl-C stops everything.", flush=True)
         watch(children)
 
@@ -259,11 +269,11 @@ def _login(state: Path) -> str:
 
 def serve() -> int:
     """Starts everything and stays until Ctrl-C or SIGTERM."""
-    began, state = time.monotonic(), state_folder()
+    state = state_folder()
     stop_on_signals()
     try:
         with only_one(state):
-            _serve(state, began)
+            _serve(state)
     except Stopped:
         print("\nFanwise has stopped.", flush=True)
     return 0
