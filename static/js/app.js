@@ -19,7 +19,7 @@ function axisTheme(splitShown) {
 
 const THEME = {
   color: PALETTE, textStyle: { fontFamily: FONT, color: "#33433b" },
-  line: { symbol: "none", lineStyle: { width: 2.25 } }, bar: { itemStyle: { borderRadius: [3, 3, 0, 0] } },
+  line: { symbol: "none", lineStyle: { width: 2.25 } },
   categoryAxis: axisTheme(false), valueAxis: axisTheme(true), logAxis: axisTheme(true), timeAxis: axisTheme(false),
   legend: { textStyle: { color: "#4c5b53" }, itemWidth: 14, itemHeight: 8, icon: "roundRect" },
   tooltip: { backgroundColor: "#fff", borderColor: "#dfe6e1", textStyle: { color: "#1c2b23" }, extraCssText: "box-shadow:0 6px 24px rgba(16,41,31,.12)" },
