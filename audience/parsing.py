@@ -30,7 +30,11 @@ _COMPACT_TIME = r"^((?:19|20)\d{2})(\d{2})(\d{2})(?:(\d{2})(\d{2})(\d{2}))?$"
 _NOT_IN_NUMBERS = r"[,，\s¥￥$元块]|RMB|CNY"
 _NUMBER_TEXT = r"^([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(万|亿|k|K|%)?[次个条篇分秒岁]?$"
 _SCALES = {"万": 1e4, "亿": 1e8, "k": 1e3, "K": 1e3, "%": 0.01}
-_SECONDS_PER = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
+_IN_SECONDS: dict[str, Callable[[pl.Series], pl.Series]] = {
+    "ms": lambda value: value / 1000,
+    "min": lambda value: value * 60,
+    "h": lambda value: value * 3600,
+}
 _CLOCK = r"^(?:(\d{1,3})[:：])?(\d{1,3})[:：](\d{1,2}(?:\.\d+)?)$"
 _SPELLED = (
     r"(?i)^(?:(\d+(?:\.\d+)?)(?:小时|时|h))?(?:(\d+(?:\.\d+)?)(?:分钟|分|min|m))?(?:(\d+(?:\.\d+)?)(?:秒钟|秒|s|sec))?$"
@@ -214,11 +218,11 @@ def _free_numbers(text: pl.Series) -> pl.Series:
 
 def seconds(text: pl.Series, unit: str) -> pl.Series:
     """Durations in seconds: bare numbers in `unit` (ms, s, min, h), 3分20秒, 00:03:20, 5400ms."""
-    scale = _SECONDS_PER.get(unit, 1.0)
-    values = text.cast(pl.Float64, strict=False) * scale
+    in_seconds = _IN_SECONDS.get(unit, lambda value: value)
+    values = in_seconds(text.cast(pl.Float64, strict=False))
     values = values.to_frame("n").select(pl.when(pl.col("n").is_finite()).then(pl.col("n")))["n"]
     values = _fill(values, text, _spelled_seconds)
-    return _fill(values, text, lambda rest: _free_numbers(rest) * scale).alias(text.name)
+    return _fill(values, text, lambda rest: in_seconds(_free_numbers(rest))).alias(text.name)
 
 
 def _spelled_seconds(text: pl.Series) -> pl.Series:
