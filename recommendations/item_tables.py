@@ -1,0 +1,117 @@
+"""The brand's catalogue as arrays, so that rules are applied to all items at once.
+
+Stage: prediction. Reads catalog.Item; writes nothing. A table lives in the memory of one process until the catalogue
+changes (see serving.py). Names, pictures and prices are not here: a slate reads those of its own few items afresh.
+Shapes: N items (ascending database id), P pairs of item and tag, K items asked for.
+"""
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, LiteralString
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accounts.tenancy import current_tenant_id
+from catalog.models import Item
+from modeling.histories import BoolArray, Int32Array, Int64Array, index_of
+from recommendations.queries import fetch_prepared
+
+KINDS = tuple(Item.Kind.values)
+MAX_AGE_SECONDS = 60.0
+"""A table is read again after this time even when nothing seems changed: items get published by the clock, too."""
+_COLUMNS: LiteralString = """SELECT
+        string_agg(int8send(id), '' ORDER BY id),
+        string_agg(int4send(array_position(%s::varchar[], kind)), '' ORDER BY id),
+        string_agg(boolsend(state = 'active' AND coalesce(published_at <= now(), TRUE)), '' ORDER BY id),
+        string_agg(int4send(CASE category WHEN '' THEN 0 ELSE hashtext(category) END), '' ORDER BY id),
+        string_agg(int8send(extract(epoch FROM coalesce(published_at, created_at))::bigint), '' ORDER BY id)
+    FROM catalog_item WHERE tenant_id = %s"""
+_TAGS: LiteralString = """SELECT string_agg(int8send(id) || int4send(hashtext(tag)), '')
+    FROM catalog_item, unnest(tags) AS tag WHERE tenant_id = %s"""
+
+
+@dataclass(frozen=True)
+class ItemTable:
+    """Facts of every item that rules need, and where each item stands (its position)."""
+
+    stamp: str
+    """What the catalogue looked like when the table was read."""
+    read_at: float
+    """time.monotonic()."""
+    tenant_id: int
+    ids_N: Int64Array
+    kinds_N: Int32Array
+    """Index into KINDS."""
+    is_active_N: BoolArray
+    """Active and, where a publishing time is set, published."""
+    categories_N: Int32Array
+    """Hash of the category; 0 for none."""
+    born_N: Int64Array
+    """Unix seconds of publishing, or of entering the catalogue."""
+
+    @classmethod
+    def read(cls, stamp: str) -> "ItemTable":
+        """The catalogue of the tenant in scope."""
+        tenant_id = current_tenant_id()
+        ids, kinds, actives, categories, born = fetch_prepared(_COLUMNS, [list(KINDS), tenant_id])[0]
+        return cls(
+            stamp=stamp,
+            read_at=time.monotonic(),
+            tenant_id=tenant_id,
+            ids_N=_unpack(ids, ">i8", np.int64),
+            kinds_N=_unpack(kinds, ">i4", np.int32) - 1,
+            is_active_N=_unpack(actives, "?", np.bool_),
+            categories_N=_unpack(categories, ">i4", np.int32),
+            born_N=_unpack(born, ">i8", np.int64),
+        )
+
+    def __len__(self) -> int:
+        return len(self.ids_N)
+
+    def is_fresh(self, stamp: str) -> bool:
+        """Whether the table still tells the truth about the catalogue with this stamp."""
+        return self.stamp == stamp and time.monotonic() - self.read_at < MAX_AGE_SECONDS
+
+    def positions_of(self, item_ids: Collection[int]) -> Int32Array:
+        """Positions of the items that are in the table; the others are left out."""
+        positions_K, is_known_K = index_of(self.ids_N, np.fromiter(item_ids, np.int64, len(item_ids)))
+        return positions_K[is_known_K]
+
+    def allowed(self, kinds: Collection[str]) -> BoolArray:
+        """is_allowed_N: active, and of one of the kinds when any are given."""
+        if not kinds:
+            return self.is_active_N
+        return self.is_active_N & np.isin(self.kinds_N, [KINDS.index(kind) for kind in kinds])
+
+    @cached_property
+    def newest_first(self) -> Int64Array:
+        """Positions of the active items, the newest first; of equally old ones the one that entered last."""
+        active = np.flatnonzero(self.is_active_N)
+        return active[np.lexsort((-active, -self.born_N[active]))]
+
+    @cached_property
+    def tags(self) -> tuple[Int32Array, Int64Array]:
+        """(position_P, tag_P): which item carries which tag (as a hash); read on first use, in its tenant's scope."""
+        packed = fetch_prepared(_TAGS, [self.tenant_id])[0][0] or b""
+        pairs = np.frombuffer(packed, np.dtype([("id", ">i8"), ("tag", ">i4")]))
+        positions_P, is_known_P = index_of(self.ids_N, pairs["id"].astype(np.int64))
+        return positions_P[is_known_P], pairs["tag"].astype(np.int64)[is_known_P]
+
+    def overlap_with(self, positions_K: NDArray[np.integer]) -> NDArray[np.float64]:
+        """overlap_N: how many tags each item shares with the given ones (a tag they carry twice counts twice), plus 1
+        for a shared category."""
+        item_P, tag_P = self.tags
+        is_given_N = np.zeros(len(self), np.bool_)
+        is_given_N[positions_K] = True
+        wanted, counts = np.unique(tag_P[is_given_N[item_P]], return_counts=True)
+        places_P, is_shared_P = index_of(wanted, tag_P)
+        overlap_N = np.bincount(item_P[is_shared_P], counts[places_P[is_shared_P]].astype(np.float64), len(self))
+        categories = self.categories_N[positions_K]
+        return overlap_N + np.isin(self.categories_N, categories[categories != 0])
+
+
+def _unpack(packed: bytes | None, stored: str, wanted: type[np.generic]) -> NDArray[Any]:
+    return np.frombuffer(packed or b"", stored).astype(wanted)

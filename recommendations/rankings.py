@@ -1,0 +1,167 @@
+"""Ways to order items, one function each with one contract: (what is asked) -> Ranking, best first.
+
+Stage: prediction. Reads opened models, the item table and trends; writes nothing. The chain that goes from one to the
+next is in slates.py.
+Shapes: N items of a model (or of the table), K ranked items.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modeling.histories import FloatArray, History, Int32Array, Int64Array, index_of
+from modeling.item_knn import ItemKnnRecommender
+from recommendations import trends
+from recommendations.item_tables import ItemTable
+from recommendations.serving import ServedModel
+
+NEW_FOR = timedelta(days=14)
+NEWEST_CONSIDERED = 100
+_BLOCK = 128
+_NEVER = np.float32(-np.inf)
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a slate is asked for."""
+
+    num_items: int
+    kinds: tuple[str, ...]
+    now: datetime
+    banned: frozenset[int] = frozenset()
+    """Items (ids) that must not appear."""
+    who: int = 0
+    """Contact id; 0 for anybody."""
+
+    @property
+    def depth(self) -> int:
+        """How many candidates a ranking gives, so that rules still find enough among them."""
+        return max(50, 5 * self.num_items)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Candidates, best first, and who ordered them."""
+
+    source: str
+    """A model's kind, or counts, newest, content."""
+    positions_K: Int32Array
+    """In the item table."""
+    scores_K: FloatArray
+    served: ServedModel | None = None
+    """The model, when one ordered them."""
+    history: History | None = None
+    """What the model was given."""
+    is_personal: bool = False
+    """Whether the acts of one contact made the order."""
+
+
+def by_model(served: ServedModel, history: History, ask: Ask, table: ItemTable) -> Ranking:
+    """The model's best items for this history; simple models only rank items that somebody has met."""
+    scores_N = served.recommender.scores(history) + served.mask_N(table, ask.kinds)
+    banned = np.fromiter(ask.banned, np.int64, len(ask.banned))
+    indices, is_known = index_of(served.recommender.item_keys_N, banned)
+    scores_N[indices[is_known]] = _NEVER
+    best_K = find_best(scores_N, ask.depth)
+    is_signal_K = scores_N[best_K] > (0 if served.recommender.kind in ("item_knn", "popularity") else _NEVER)
+    best_K = best_K[is_signal_K]
+    kind, positions_K = served.recommender.kind, served.positions(table, best_K)
+    return Ranking(kind, positions_K, scores_N[best_K], served, history, is_personal=kind != "popularity")
+
+
+def by_counts(ask: Ask, table: ItemTable) -> Ranking:
+    """What followers did most in the last four weeks, without a model."""
+    heat = trends.current(ask.now).heat
+    allowed_N = table.allowed(ask.kinds)
+    ids = [item_id for item_id in heat if item_id not in ask.banned]
+    positions, is_known = index_of(table.ids_N, np.array(ids, np.int64))
+    keep = np.flatnonzero(is_known)
+    keep = keep[allowed_N[positions[keep]]][: ask.depth] if len(table) else keep[:0]
+    scores = np.array([heat[ids[place]] for place in keep], np.float32)
+    return Ranking("counts", positions[keep], scores)
+
+
+def by_age(ask: Ask, table: ItemTable) -> Ranking:
+    """The newest items; the score is the negative age in days."""
+    newest_K = not_banned(table.newest_first, ask, table)[: ask.depth]
+    return Ranking("newest", newest_K.astype(np.int32), _negative_age_days(table, newest_K, ask.now))
+
+
+def by_novelty(ask: Ask, table: ItemTable) -> Ranking:
+    """Items of the last two weeks in an order that differs from person to person and from day to day.
+
+    Everybody who is new explores other new items, so that each of them meets some people.
+    """
+    fresh = _new_items(ask, table)
+    day = ask.now.date().isoformat()
+    keys = [blake2b(f"{ask.who}:{day}:{table.ids_N[position]}".encode(), digest_size=8).digest() for position in fresh]
+    shuffled = fresh[np.array([place for _key, place in sorted(zip(keys, range(len(keys)), strict=True))], np.int64)]
+    return Ranking("newest", shuffled.astype(np.int32), _negative_age_days(table, shuffled, ask.now))
+
+
+def by_content(likes_K: Int32Array, among: Int64Array, ask: Ask, table: ItemTable) -> Ranking:
+    """Of the items `among`, those that share most tags and the category with the given ones; the newer of equals."""
+    overlap = table.overlap_with(likes_K)[among]
+    order = np.lexsort((-table.born_N[among], -overlap))
+    best = order[overlap[order] > 0][: ask.depth]
+    return Ranking("content", among[best].astype(np.int32), overlap[best].astype(np.float32))
+
+
+def unknown_new_items(served: ServedModel | None, ask: Ask, table: ItemTable) -> Int64Array:
+    """Positions of new items that the model cannot rank because they came after its training."""
+    fresh = _new_items(ask, table)
+    if served is None or not len(fresh):
+        return fresh
+    return fresh[~index_of(served.recommender.item_keys_N, table.ids_N[fresh])[1]]
+
+
+def by_neighbours(served: ServedModel, knn: ItemKnnRecommender, item_id: int, ask: Ask, table: ItemTable) -> Ranking:
+    """What people turn to after the item, and from which items they come to it: the sum of both weights of `knn`,
+    which is the served model or its member."""
+    places, is_known = index_of(knn.item_keys_N, np.array([item_id], np.int64))
+    if not is_known[0]:
+        return Ranking("item_knn", np.empty(0, np.int32), np.empty(0, np.float32), served)
+    after = slice(knn.offsets_N1[places[0]], knn.offsets_N1[places[0] + 1])
+    scores_N = np.zeros(len(knn.item_keys_N), np.float32)
+    scores_N[knn.neighbours_P[after]] = knn.weights_P[after]
+    pairs = np.flatnonzero(knn.neighbours_P == places[0])
+    before = np.searchsorted(knn.offsets_N1, pairs, side="right") - 1
+    scores_N[before] += knn.weights_P[pairs]
+    scores_N += served.mask_N(table, ask.kinds)
+    best_K = find_best(scores_N, ask.depth)
+    best_K = best_K[scores_N[best_K] > 0]
+    return Ranking("item_knn", served.positions(table, best_K), scores_N[best_K], served)
+
+
+def find_best(scores_N: FloatArray, k: int) -> Int32Array:
+    """Indices of the k best scores, best first; of equals the lower index.
+
+    The k-th best of all block maxima is a lower bound of the k-th best score, so only few scores are sorted.
+    """
+    num_whole = len(scores_N) // _BLOCK * _BLOCK
+    if num_whole // _BLOCK <= 2 * k:
+        candidates = np.arange(len(scores_N))
+    else:
+        maxima = scores_N[:num_whole].reshape(-1, _BLOCK).max(axis=1)
+        candidates = np.flatnonzero(scores_N >= np.partition(maxima, len(maxima) - k)[len(maxima) - k])
+    order = np.lexsort((candidates, -scores_N[candidates]))[:k]
+    return candidates[order].astype(np.int32)
+
+
+def _new_items(ask: Ask, table: ItemTable) -> Int64Array:
+    newest = table.newest_first[: NEWEST_CONSIDERED * 4]
+    is_new = table.born_N[newest] > (ask.now - NEW_FOR).timestamp()
+    return not_banned(newest[is_new], ask, table)[:NEWEST_CONSIDERED]
+
+
+def not_banned(positions: Int64Array, ask: Ask, table: ItemTable) -> Int64Array:
+    """Those of the positions whose items may be shown."""
+    banned = np.fromiter(ask.banned, np.int64, len(ask.banned))
+    return positions[table.allowed(ask.kinds)[positions] & ~np.isin(table.ids_N[positions], banned)]
+
+
+def _negative_age_days(table: ItemTable, positions: NDArray[np.integer], now: datetime) -> FloatArray:
+    return ((table.born_N[positions] - now.timestamp()) / 86_400).astype(np.float32)

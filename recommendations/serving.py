@@ -1,0 +1,168 @@
+"""What answers requests in this process: the live model and the catalogue of each brand, kept in memory.
+
+Stage: prediction. Reads modeling.ModelVersion, catalog.Item and the files of model versions; writes nothing.
+
+Which version is live and what the catalogue looks like is asked of the database once per request (two index entries),
+so a promotion, a roll-back or an edited item counts from the next request on, and no request is dropped for it. Models
+are memory-mapped: many processes share one copy. The brands used longest ago make room when there are too many.
+"""
+
+import logging
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import LiteralString
+
+import numpy as np
+from django.conf import settings
+
+from accounts.tenancy import current_tenant_id
+from modeling.errors import ModelingError
+from modeling.histories import FloatArray, Int32Array, index_of
+from modeling.item_knn import ItemKnnRecommender
+from modeling.models import ModelVersion, Purpose
+from modeling.recommenders import Recommender, load_recommender
+from modeling.versions import path_of
+from recommendations.item_tables import ItemTable
+from recommendations.queries import fetch_prepared
+
+logger = logging.getLogger(__name__)
+
+MODELS_PER_TENANT = 4
+"""The live one, two to fall back to, one to compare with."""
+MASKS_PER_MODEL = 16
+RETRY_BROKEN_SECONDS = 30.0
+_UNREADABLE = (ModelingError, OSError, ValueError, KeyError)  # what opening damaged, missing or foreign files raises
+_NOW: LiteralString = """SELECT version.id, version.code, version.number, version.kind, version.directory,
+        (SELECT concat_ws('/', extract(epoch FROM max(item.updated_at)), max(item.id))
+         FROM catalog_item AS item WHERE item.tenant_id = %s)
+    FROM (SELECT 1) AS one LEFT JOIN modeling_modelversion AS version
+        ON version.tenant_id = %s AND version.purpose = 'next_item' AND version.stage = 'live'"""
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """An opened model version and how its items lie in the brand's item table."""
+
+    version: ModelVersion
+    recommender: Recommender
+    _masks: dict[tuple[float, tuple[str, ...]], FloatArray] = field(default_factory=dict, compare=False)
+
+    def mask_N(self, table: ItemTable, kinds: tuple[str, ...]) -> FloatArray:
+        """0 for items that may be shown and -inf for the others, in the order of the model's items."""
+        mask_N = self._masks.get((table.read_at, kinds))
+        if mask_N is None:
+            if len(self._masks) >= MASKS_PER_MODEL:  # most are of former catalogues
+                self._masks.clear()
+            mask_N = np.where(_in_order_of(self.recommender, table, kinds), 0, -np.inf).astype(np.float32)
+            self._masks[table.read_at, kinds] = mask_N
+        return mask_N
+
+    @property
+    def item_knn(self) -> ItemKnnRecommender | None:
+        """The item-kNN that the model is, or has as a member."""
+        found = getattr(self.recommender, "item_knn", self.recommender)
+        return found if isinstance(found, ItemKnnRecommender) else None
+
+    def positions(self, table: ItemTable, indices_K: Int32Array) -> Int32Array:
+        """Where the model's items stand in the table; only for items that are in it."""
+        return index_of(table.ids_N, self.recommender.item_keys_N[indices_K])[0]
+
+
+def _in_order_of(recommender: Recommender, table: ItemTable, kinds: tuple[str, ...]) -> np.ndarray:
+    if not len(table):
+        return np.zeros(len(recommender.item_keys_N), np.bool_)
+    positions_N, is_known_N = index_of(table.ids_N, recommender.item_keys_N)
+    return is_known_N & table.allowed(kinds)[positions_N]
+
+
+@dataclass
+class _Shelf:
+    """What the process holds of one brand."""
+
+    table: ItemTable | None = None
+    models: OrderedDict[int, ServedModel] = field(default_factory=OrderedDict)
+    broken_until: dict[int, float] = field(default_factory=dict)
+
+
+_shelves: OrderedDict[int, _Shelf] = OrderedDict()
+_lock = Lock()
+
+
+@dataclass(frozen=True)
+class Showroom:
+    """What a request works with: the catalogue as it is now and the version that is live now."""
+
+    table: ItemTable
+    live: ModelVersion | None
+
+
+def enter() -> Showroom:
+    """Look up what is live in the brand in scope; re-reads the item table only when the catalogue has changed."""
+    tenant_id = current_tenant_id()
+    *facts, stamp = fetch_prepared(_NOW, [tenant_id, tenant_id])[0]
+    shelf = _shelf(tenant_id)
+    table = shelf.table
+    if table is None or not table.is_fresh(stamp):
+        table = shelf.table = ItemTable.read(stamp)
+    return Showroom(table, None if facts[0] is None else _version(tenant_id, *facts))
+
+
+def _version(tenant_id: int, pk: int, code: str, number: int, kind: str, directory: str) -> ModelVersion:
+    return ModelVersion(
+        pk=pk, tenant_id=tenant_id, code=code, number=number, kind=kind, directory=directory, purpose=Purpose.NEXT_ITEM
+    )
+
+
+def newest(kind: str) -> ModelVersion | None:
+    """The version of a simple kind to fall back to: the one trained last."""
+    versions = ModelVersion.objects.filter(purpose=Purpose.NEXT_ITEM, kind=kind)
+    version: ModelVersion | None = versions.order_by("-number").first()
+    return version
+
+
+def open_model(version: ModelVersion) -> ServedModel | None:
+    """The version's model, from memory or from its files; None when they are missing or damaged (tried again later)."""
+    shelf = _shelf(current_tenant_id())
+    served = shelf.models.get(version.pk)
+    if served is None and shelf.broken_until.get(version.pk, 0.0) < time.monotonic():
+        served = _load(version, shelf)
+    if served is not None:
+        with _lock:
+            shelf.models[version.pk] = served
+            shelf.models.move_to_end(version.pk)
+            while len(shelf.models) > MODELS_PER_TENANT:
+                shelf.models.popitem(last=False)
+    return served
+
+
+def _load(version: ModelVersion, shelf: _Shelf) -> ServedModel | None:
+    try:
+        return ServedModel(version, load_recommender(path_of(version)))
+    except _UNREADABLE:
+        facts = {"tenant": version.tenant_id, "version": version.code, "model_kind": version.kind}
+        logger.exception("model_broken", extra=facts)
+        shelf.broken_until[version.pk] = time.monotonic() + RETRY_BROKEN_SECONDS
+        return None
+
+
+def _shelf(tenant_id: int) -> _Shelf:
+    """The brand's place, made the most recently used one."""
+    with _lock:
+        shelf = _shelves.setdefault(tenant_id, _Shelf())
+        _shelves.move_to_end(tenant_id)
+        while len(_shelves) > settings.MODEL_CACHE_TENANTS:
+            _shelves.popitem(last=False)
+    return shelf
+
+
+def clear() -> None:
+    """Forget everything that is held in memory."""
+    with _lock:
+        _shelves.clear()
+
+
+def held_tenants() -> list[int]:
+    """Ids of the brands in memory, the one used longest ago first."""
+    return list(_shelves)

@@ -1,0 +1,254 @@
+"""The answer to "what shall this contact see?": rankings chained with fallbacks, rules, and a reason for every item.
+
+Stage: recommendation. Reads the contact's acts, the catalogue and the live model; writes nothing.
+
+The chain: live model -> item-kNN -> popularity by recency -> counts of the last weeks -> the newest. Each link adds
+what the ones before left open, so a brand without a model, a contact without acts and a damaged file all get an answer.
+Some places go to new items that no model can know yet: one to known contacts, every third to new ones.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext_noop as _
+
+from audience.models import Contact
+from catalog.models import Item
+from catalog.pictures import address
+from common.errors import BadInput
+from common.translation import translated
+from modeling.histories import History
+from modeling.models import ModelVersion
+from recommendations import histories, rankings, serving
+from recommendations.drafts import Draft, Pick
+from recommendations.grounds import Grounds, find_causes
+from recommendations.histories import Behaviour
+from recommendations.item_tables import KINDS
+from recommendations.rankings import Ask, Ranking
+from recommendations.reasons import Reason
+from recommendations.serving import ServedModel, Showroom
+
+MAX_ITEMS = 50
+EXPLORE_FROM = 5
+"""Personal slates of at least this many items end with a new one."""
+ANONYMOUS = "anonymous"
+PERSONALISATION_OFF = "personalisation_off"
+NO_MODEL = "no_model"
+MODEL_BROKEN = "model_broken"
+NEW_CONTACT = "new_contact"
+FALLBACKS = {
+    ANONYMOUS: _("For somebody nobody knows yet: what is popular and new."),
+    PERSONALISATION_OFF: _("This person switched personal recommendations off and gets the same list as everybody."),
+    NO_MODEL: _("No model is live yet. Train one under Models."),
+    MODEL_BROKEN: _(
+        "The live model's files cannot be read, so a simpler one answers. Promote or train another version."
+    ),
+    NEW_CONTACT: _("Too little is known of this person yet: what is popular and new."),
+}
+"""Why the live model did not lead, for people."""
+_SHOWN = ("tenant_id", "external_id", "kind", "title", "url", "picture", "category", "price_fen", "state")
+
+
+@dataclass(frozen=True)
+class SlateItem:
+    """One recommended item."""
+
+    rank: int
+    item: Item
+    score: float
+    source: str
+    """What ordered it: a model's kind, or counts, newest, content."""
+    reason: Reason
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON of the API."""
+        item = self.item
+        return {
+            "rank": self.rank,
+            "external_id": item.external_id,
+            "kind": item.kind,
+            "title": item.title,
+            "url": item.url,
+            "picture": address(item),
+            "category": item.category,
+            "price_fen": item.price_fen,
+            "score": round(self.score, 6),
+            "source": self.source,
+            "reason": self.reason.to_dict(),
+        }
+
+
+@dataclass(frozen=True)
+class Slate:
+    """Items in order, and where they come from."""
+
+    items: tuple[SlateItem, ...]
+    is_personal: bool
+    """Whether the acts of this one contact decided about any item."""
+    version: ModelVersion | None
+    """The model version that leads; None when none took part."""
+    fallback: str = ""
+    """Code of why the live model does not lead; empty when it does."""
+
+    @property
+    def fallback_reason(self) -> str:
+        """The fallback as a sentence in the active language."""
+        return translated(FALLBACKS[self.fallback]) if self.fallback else ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON of the API."""
+        version = self.version
+        return {
+            "items": [item.to_dict() for item in self.items],
+            "is_personal": self.is_personal,
+            "model": version and {"version": version.code, "number": version.number, "kind": version.kind},
+            "fallback": {"code": self.fallback, "text": self.fallback_reason} if self.fallback else None,
+        }
+
+
+def recommend(
+    contact: Contact | None,
+    num_items: int = 10,
+    kinds: Collection[str] | None = None,
+    now: datetime | None = None,
+    version: ModelVersion | None = None,
+) -> Slate:
+    """What the contact shall see now; None is a visitor nobody knows. `version` answers in place of the live one.
+
+    Never an inactive item, nor one the contact bought, enrolled in, finished or has lately met. With personalisation
+    off the contact's acts are not even read. Raises BadInput for impossible numbers or kinds.
+    """
+    ask = _ask(num_items, kinds or (), now or timezone.now())
+    showroom = serving.enter()
+    if version is not None:
+        showroom = replace(showroom, live=version)
+    served = serving.open_model(showroom.live) if showroom.live else None
+    if contact is None or contact.is_personalisation_off:
+        draft = _compose(showroom, served, ask, None)
+        return _finish(draft, ask, ANONYMOUS if contact is None else PERSONALISATION_OFF)
+    behaviour = histories.read(contact.pk, ask.now)
+    ask = replace(ask, banned=frozenset(behaviour.met), who=contact.pk)
+    draft = _compose(showroom, served, ask, behaviour)
+    return _finish(draft, ask, _fallback(draft, showroom, served))
+
+
+def similar(item: Item, num_items: int = 10) -> Slate:
+    """What goes with the item: what people turn to before and after it, then items on the same subject."""
+    ask = replace(_ask(num_items, (), timezone.now()), banned=frozenset({item.pk}))
+    showroom = serving.enter()
+    table, draft = showroom.table, Draft(showroom.table, ask.num_items)
+    served = _neighbour_model(showroom)
+    if served is not None and served.item_knn is not None:
+        draft.take(rankings.by_neighbours(served, served.item_knn, item.pk, ask, table), ask.num_items, is_capped=False)
+    among = rankings.not_banned(table.newest_first, ask, table)
+    content = rankings.by_content(table.positions_of([item.pk]), among, ask, table)
+    draft.take(content, draft.num_open, is_capped=False)
+    return _finish(draft, ask, "", about=item)
+
+
+def _ask(num_items: int, kinds: Collection[str], now: datetime) -> Ask:
+    if not 1 <= num_items <= MAX_ITEMS:
+        raise BadInput(_("Ask for 1 to %(most)s items."), most=MAX_ITEMS)
+    unknown = sorted(set(kinds) - set(KINDS))
+    if unknown:
+        raise BadInput(
+            _("Unknown kind: %(unknown)s. Known kinds: %(known)s."), unknown=unknown[0], known=", ".join(KINDS)
+        )
+    return Ask(num_items, tuple(sorted(set(kinds))), now)
+
+
+def _compose(showroom: Showroom, served: ServedModel | None, ask: Ask, behaviour: Behaviour | None) -> Draft:
+    """New items get their places first, the chain fills the others, then the new ones are woven in."""
+    draft = Draft(showroom.table, ask.num_items)
+    is_known = behaviour is not None and bool(behaviour.item_ids)
+    num_new = min(ask.num_items // EXPLORE_FROM, 1) if is_known else ask.num_items // 3
+    if num_new:
+        draft.take(_novelty(showroom, served, ask, behaviour if is_known else None), num_new)
+    new = list(draft.picks)
+    for ranking in _links(showroom, served, ask, behaviour):
+        draft.fill(ranking, draft.num_open)
+        if not draft.num_open:
+            break
+    draft.picks = _weave(draft.picks[len(new) :], new, every=ask.num_items if is_known else 2)
+    return draft
+
+
+def _links(showroom: Showroom, served: ServedModel | None, ask: Ask, behaviour: Behaviour | None) -> Iterator[Ranking]:
+    """The chain, each link made only when the ones before leave places open."""
+    for model in _models(served):
+        history = behaviour.history(model.recommender.item_keys_N) if behaviour else History.empty()
+        if len(history) or model.recommender.kind == "popularity":
+            yield rankings.by_model(model, history, ask, showroom.table)
+    yield rankings.by_counts(ask, showroom.table)
+    yield rankings.by_age(ask, showroom.table)
+
+
+def _models(served: ServedModel | None) -> Iterator[ServedModel]:
+    """The model in charge, then the simple ones trained last."""
+    if served is not None:
+        yield served
+    for kind in ("item_knn", "popularity"):
+        version = serving.newest(kind)
+        model = serving.open_model(version) if version and (served is None or version.pk != served.version.pk) else None
+        if model is not None:
+            yield model
+
+
+def _novelty(showroom: Showroom, served: ServedModel | None, ask: Ask, behaviour: Behaviour | None) -> Ranking:
+    """New items: for a known contact those close to what the contact met, for others a changing choice."""
+    table = showroom.table
+    if behaviour is None:
+        return rankings.by_novelty(ask, table)
+    among = rankings.unknown_new_items(served, ask, table)
+    likes_K = table.positions_of(behaviour.item_ids)
+    return replace(rankings.by_content(likes_K, among, ask, table), is_personal=True)
+
+
+def _weave(main: list[Pick], new: list[Pick], *, every: int) -> list[Pick]:
+    """A new item after `every` others; what is left over comes last."""
+    woven: list[Pick] = []
+    waiting = iter(new)
+    for place, pick in enumerate(main, start=1):
+        woven.append(pick)
+        if place % every == 0:
+            woven.extend(islice(waiting, 1))
+    return [*woven, *waiting]
+
+
+def _fallback(draft: Draft, showroom: Showroom, served: ServedModel | None) -> str:
+    """Why the live model does not lead; empty when it does."""
+    if showroom.live is None:
+        return NO_MODEL
+    if served is None:
+        return MODEL_BROKEN
+    return "" if draft.picks and draft.picks[0].ranking.served is served else NEW_CONTACT
+
+
+def _neighbour_model(showroom: Showroom) -> ServedModel | None:
+    """The live model when it knows neighbours, else the item-kNN trained last."""
+    live = serving.open_model(showroom.live) if showroom.live else None
+    if live is not None and live.item_knn is not None:
+        return live
+    version = serving.newest("item_knn")
+    return serving.open_model(version) if version else None
+
+
+def _finish(draft: Draft, ask: Ask, fallback: str, about: Item | None = None) -> Slate:
+    """Read what is shown of the items, drop those that left the catalogue meanwhile, and give reasons."""
+    causes = find_causes(draft)
+    item_ids = draft.table.ids_N[[pick.position for pick in draft.picks]].tolist()
+    known: dict[int, Item] = Item.objects.only(*_SHOWN).in_bulk({*item_ids, *(act.item_id for act in causes.values())})
+    grounds = Grounds(ask.now, known, causes, about)
+    shown: list[SlateItem] = []
+    for pick, item_id in zip(draft.picks, item_ids, strict=True):
+        item = known.get(item_id)
+        if item is not None and item.state == Item.State.ACTIVE:
+            reason = grounds.reason_of(pick.ranking, item_id, draft.table.born_N[pick.position])
+            shown.append(SlateItem(len(shown) + 1, item, pick.score, pick.ranking.source, reason))
+    leads = (pick.ranking.served.version for pick in draft.picks if pick.ranking.served)
+    is_personal = any(pick.ranking.is_personal for pick in draft.picks)
+    return Slate(tuple(shown), is_personal, next(leads, None), fallback)
