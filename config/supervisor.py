@@ -116,7 +116,7 @@ def only_one(state: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise StartError(f"already running here: {_first_start(state)}") from None
+            raise StartError(f"already at work in {state}: {_first_start(state)}") from None
         (state / "run.json").unlink(missing_ok=True)
         yield
 
@@ -124,7 +124,7 @@ def only_one(state: Path) -> Iterator[None]:
 def _first_start(state: Path) -> str:
     path = state / "run.json"
     if not path.exists():
-        return "it is still starting"
+        return "a start that is not ready yet, or ./test"
     first = json.loads(path.read_text())
     return f"{first['address']} (process {first['pid']}; Ctrl-C there or `kill {first['pid']}` stops it)"
 
