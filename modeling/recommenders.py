@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Protocol
 
 from modeling.artifacts import read_description
+from modeling.blending import BlendRecommender
 from modeling.errors import ConfigInvalid
 from modeling.histories import FloatArray, History, Int64Array
 from modeling.item_knn import ItemKnnRecommender
 from modeling.popularity import PopularityRecommender
+from modeling.transformer_numpy import TransformerRecommender
 
 
 class Recommender(Protocol):
@@ -54,6 +56,8 @@ class RecommenderClass(Protocol):
 RECOMMENDERS: dict[str, RecommenderClass] = {
     "popularity": PopularityRecommender,
     "item_knn": ItemKnnRecommender,
+    "transformer": TransformerRecommender,
+    "transformer_knn": BlendRecommender,
 }
 
 

@@ -1,0 +1,117 @@
+"""Transformer and item-kNN as one model: log P(item) + weight * log kNN share.
+
+Stage: training (the weight is chosen on validation NDCG@10) and prediction.
+Shapes: B users, N items, T history events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modeling.artifacts import Artifact, load_artifact
+from modeling.configs import JsonConfig
+from modeling.evaluation import BATCH_USERS, MeasuredUsers, mask_seen
+from modeling.explanations import explain_by_removal
+from modeling.histories import FloatArray, History, Int64Array
+from modeling.item_knn import ItemKnnRecommender
+from modeling.metrics import ndcg_per_user, rank_targets
+from modeling.transformer_numpy import TransformerRecommender, log_softmax
+
+
+@dataclass(frozen=True)
+class BlendConfig(JsonConfig):
+    """What validation may choose from."""
+
+    weights: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
+    """Weight of the kNN's log share; 0 is the Transformer alone."""
+    floors: tuple[float, ...] = (1e-2, 1e-3, 1e-4, 1e-5)
+    """Share given to items the kNN does not know, so that the logarithm stays finite."""
+
+
+@dataclass(frozen=True)
+class BlendRecommender:
+    """One servable version holding both members."""
+
+    transformer: TransformerRecommender
+    item_knn: ItemKnnRecommender
+    weight: float
+    floor: float
+    kind = "transformer_knn"
+
+    @property
+    def item_keys_N(self) -> Int64Array:
+        """Both members share one item order."""
+        return self.transformer.item_keys_N
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Open a published version."""
+        return cls.from_artifact(load_artifact(directory))
+
+    @classmethod
+    def from_artifact(cls, artifact: Artifact) -> Self:
+        """Wrap an opened artifact."""
+        return cls(
+            TransformerRecommender.from_artifact(artifact.part("transformer")),
+            ItemKnnRecommender.from_artifact(artifact.part("item_knn")),
+            artifact.config["weight"],
+            artifact.config["floor"],
+        )
+
+    def to_artifact(self) -> Artifact:
+        """Config and arrays of both members, ready to publish."""
+        config: dict[str, Any] = {"weight": self.weight, "floor": self.floor}
+        arrays: dict[str, NDArray[Any]] = {"item_keys_N": self.item_keys_N}
+        for member in (self.transformer.to_artifact(), self.item_knn.to_artifact()):
+            config[member.kind] = member.config
+            arrays |= {f"{member.kind}.{name}": array for name, array in member.arrays.items() if name != "item_keys_N"}
+        return Artifact(self.kind, config, arrays)
+
+    def scores(self, history: History) -> FloatArray:
+        """scores_N; log-probabilities up to one constant, which ranking does not need."""
+        knn_N = self.item_knn.scores(history)
+        return combine(self.transformer.scores(history), knn_N, self.weight, self.floor)
+
+    def scores_many(self, histories: Sequence[History]) -> FloatArray:
+        """scores_BN."""
+        knn_BN = self.item_knn.scores_many(histories)
+        return combine(self.transformer.scores_many(histories), knn_BN, self.weight, self.floor)
+
+    def contributions(self, history: History, item_index: int) -> FloatArray:
+        """Blended log-probability with the event minus without it, for the newest 20 events; 0 for older ones."""
+        return explain_by_removal(self._log_probabilities_many, history, item_index)
+
+    def _log_probabilities_many(self, histories: Sequence[History]) -> FloatArray:
+        return log_softmax(self.scores_many(histories))
+
+
+def combine(logits: FloatArray, knn: FloatArray, weight: float, floor: float) -> FloatArray:
+    """logits + weight * log(kNN share + floor), along the last axis."""
+    totals = np.maximum(knn.sum(-1, keepdims=True), np.float32(1e-12))
+    return np.asarray(logits + np.float32(weight) * np.log(knn / totals + np.float32(floor)), np.float32)
+
+
+def choose_blend(
+    transformer: TransformerRecommender, item_knn: ItemKnnRecommender, validation: MeasuredUsers, config: BlendConfig
+) -> BlendRecommender:
+    """The blend with the best mean NDCG@10 on validation; among equals the smaller weight."""
+    candidates = [
+        (weight, floor) for weight in config.weights for floor in config.floors if weight or floor == config.floors[0]
+    ]
+    totals = np.zeros(len(candidates))
+    for start in range(0, len(validation.histories), BATCH_USERS):
+        histories = validation.histories[start : start + BATCH_USERS]
+        targets_B = validation.targets_B[start : start + BATCH_USERS]
+        logits_BN, knn_BN = transformer.scores_many(histories), item_knn.scores_many(histories)
+        mask_seen(logits_BN, histories)
+        for place, (weight, floor) in enumerate(candidates):
+            ranks_B = rank_targets(combine(logits_BN, knn_BN, weight, floor), targets_B)
+            totals[place] += ndcg_per_user(ranks_B, 10).sum()
+    weight, floor = candidates[int(totals.argmax())]
+    return BlendRecommender(transformer, item_knn, weight, floor)

@@ -1,0 +1,64 @@
+"""One file that continues a killed run: weights, optimiser, random state, cursor.
+
+Stage: training. Tensors and the JSON state live in one safetensors file (state in its header), written beside, fsynced
+and renamed, so tensors and cursor can never disagree.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from modeling.errors import FileCorrupt
+from modeling.storage import write_durably
+
+CHECKPOINT_FILE = "checkpoint.safetensors"
+
+
+def save_checkpoint(path: Path, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+    """Replace the checkpoint at `path`."""
+    plain = {name: tensor.detach().contiguous().cpu().clone() for name, tensor in tensors.items()}
+    write_durably(path, save(plain, metadata={"state": json.dumps(state)}))
+
+
+def load_checkpoint(path: Path, fingerprint: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    """Tensors and state, or None when there is none for this dataset and configuration; raises FileCorrupt."""
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            state: dict[str, Any] = json.loads(file.metadata()["state"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except SafetensorError as error:
+        raise FileCorrupt("The checkpoint is damaged; delete it to start the run again.", path=str(path)) from error
+    return (tensors, state) if state["fingerprint"] == fingerprint else None
+
+
+def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Moments and step counters by parameter position."""
+    return {
+        f"optimiser.{position}.{name}": value
+        for position, moments in optimiser.state_dict()["state"].items()
+        for name, value in moments.items()
+    }
+
+
+def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Inverse of optimiser_tensors."""
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        if name.startswith("optimiser."):
+            _, position, moment = name.split(".")
+            moments.setdefault(int(position), {})[moment] = value
+    optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def take(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Tensors whose name starts with `prefix.`, without it."""
+    return {name.removeprefix(f"{prefix}."): value for name, value in tensors.items() if name.startswith(f"{prefix}.")}

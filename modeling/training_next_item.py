@@ -1,0 +1,463 @@
+"""Train the next-item Transformer: resumable, cancellable, watched.
+
+Stage: training. Reads a dataset; writes checkpoint.safetensors into the run's directory; returns weights.
+Phases: "fit" learns from the split's training events with early stopping on validation NDCG@10; "refit" (optional)
+continues from the best weights over all events, so that the served model knows the newest items and acts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from modeling import training_runtime  # first: it sets how torch waits
+
+# isort: split
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from modeling.configs import JsonConfig
+from modeling.datasets import Dataset
+from modeling.errors import DatasetTooSmall, TrainingCancelled, TrainingDiverged
+from modeling.evaluation import MeasuredUsers, evaluate, find_top_items, mask_seen, measured_users
+from modeling.histories import FloatArray, History, Int16Array, Int64Array
+from modeling.losses import fused_cross_entropy
+from modeling.nn.transformer import EventBatch, NextItemTransformer
+from modeling.progress import OnProgress, SampleList, ShouldStop, TrainingPoint
+from modeling.splits import Split
+from modeling.training_checkpoints import (
+    CHECKPOINT_FILE,
+    load_checkpoint,
+    optimiser_tensors,
+    restore_optimiser,
+    save_checkpoint,
+    take,
+)
+from modeling.transformer_config import TransformerConfig, bucket_gaps, encode_actions
+from modeling.windows import Batch, TrainingWindows
+
+NUM_SAMPLE_USERS = 5
+FINAL_LEARNING_RATE_SHARE = 0.03
+
+
+@dataclass(frozen=True)
+class TrainerConfig(JsonConfig):
+    """How the Transformer is fitted."""
+
+    max_epochs: int = 12
+    """Passes over all training events at most; the learning rate decays along them."""
+    max_events_trained: int = 0
+    """Plan only as many epochs as train about this many events; 0 = no limit. Bounds the time and stays repeatable."""
+    max_seconds: float = 0.0
+    """The learning rate reaches its end after this much training time, then the fit stops; 0 = off. Not repeatable."""
+    patience: int = 3
+    """Stop after this many epochs without a better validation NDCG@10."""
+    batch_events: int = 8192
+    """Events per optimiser step, padding included."""
+    learning_rate: float = 0.003
+    """Peak of the AdamW learning rate."""
+    warmup_steps: int = 100
+    """Steps until the peak."""
+    weight_decay: float = 0.01
+    """Decoupled weight decay."""
+    validation_users: int = 1500
+    """Users measured after each epoch (a fixed random sample)."""
+    refit_epochs: int = 1
+    """Passes over all events after the fit, from the best weights; 0 = serve the measured weights."""
+    checkpoint_seconds: float = 30.0
+    """A kill loses at most this much work."""
+    report_seconds: float = 2.0
+    """Time between points of the live curve."""
+    num_threads: int = 2
+    """CPU threads."""
+    seed: int = 0
+    """Start of every random stream."""
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """Learnt weights under their torch names and how they were found."""
+
+    measured_weights: dict[str, NDArray[Any]]
+    """Best weights by validation; every published metric belongs to them."""
+    served_weights: dict[str, NDArray[Any]]
+    """The same, or after the refit over all events."""
+    action_codes: Int16Array
+    best_epoch: int
+    num_epochs: int
+    best_ndcg: float
+    elapsed_seconds: float
+    num_parameters: int
+    curve: list[dict[str, Any]]
+    """One entry per epoch: epoch, loss, elapsed_seconds and the validation metrics."""
+
+
+@dataclass
+class _Cursor:
+    """Everything a checkpoint must remember besides tensors."""
+
+    fingerprint: str
+    phase: str = "fit"
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    elapsed_seconds: float = 0.0
+    best_ndcg: float = -1.0
+    best_epoch: int = 0
+    epochs_without_gain: int = 0
+    epoch_loss: float = 0.0
+    epoch_events: int = 0
+    curve: list[dict[str, Any]] = field(default_factory=list)
+
+
+def train_next_item(
+    dataset: Dataset,
+    split: Split,
+    network: TransformerConfig,
+    config: TrainerConfig,
+    directory: Path,
+    on_progress: OnProgress,
+    should_stop: ShouldStop,
+) -> TrainingResult:
+    """Fit (and refit) the Transformer, continuing from the checkpoint in `directory` when there is one.
+
+    Raises TrainingCancelled (checkpoint left), TrainingDiverged (NaN), DatasetTooSmall.
+    """
+    run = _Run(dataset, split, network, config, directory, on_progress, should_stop)
+    run.resume()
+    if run.cursor.phase == "fit":
+        run.fit()
+    if run.cursor.phase == "refit":
+        run.refit()
+    return run.result()
+
+
+class _Run:
+    """One training run: network, optimiser, cursor, best weights."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        split: Split,
+        network: TransformerConfig,
+        config: TrainerConfig,
+        directory: Path,
+        on_progress: OnProgress,
+        should_stop: ShouldStop,
+    ) -> None:
+        self.config = config
+        self.dataset = dataset
+        self.path = directory / CHECKPOINT_FILE
+        self.on_progress, self.should_stop = on_progress, should_stop
+        self.device = training_runtime.prepare(config.seed, config.num_threads)
+        self.action_codes: Int16Array = np.unique(dataset.actions_E)
+        self.net = NextItemTransformer(network, dataset.num_items, len(self.action_codes)).to(self.device)
+        self.optimiser = self._new_optimiser()
+        self.best = self._copy_weights()
+        self.validation = _sort_by_length(
+            measured_users(dataset, split, "valid").sample(config.validation_users, config.seed)
+        )
+        self.fit_windows = self._windows(split)
+        if self.fit_windows.num_targets == 0 or not self.validation.histories:
+            raise DatasetTooSmall(
+                "No follower has enough events before the split to learn from. Upload more behaviour."
+            )
+        self.num_epochs = _plan_epochs(config, self.fit_windows.num_targets)
+        self.cursor = _Cursor(_fingerprint(dataset, split, network, config))
+        self.clock = _Clock()
+
+    def resume(self) -> None:
+        """Continue from the checkpoint, if it belongs to this dataset, split and configuration."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        loaded = load_checkpoint(self.path, self.cursor.fingerprint)
+        if loaded is None:
+            return
+        tensors, state = loaded
+        self.cursor = _Cursor(**state)
+        self.net.load_state_dict(take(tensors, "net"))
+        self.best = take(tensors, "best")
+        restore_optimiser(self.optimiser, tensors)
+        training_runtime.set_random_state(
+            {name: value for name, value in tensors.items() if name.startswith("random.")}
+        )
+
+    def fit(self) -> None:
+        """Epochs with early stopping; afterwards the best weights are in the network."""
+        while not self._is_fit_done():
+            self._run_epoch(self.fit_windows, self._fit_progress)
+            self._validate()
+            self._next_epoch()
+        self.net.load_state_dict(self.best)
+        self.optimiser = self._new_optimiser()
+        self.cursor.phase, self.cursor.epoch = "refit", 0
+        self._save()
+
+    def refit(self) -> None:
+        """A few decaying epochs over every event of the dataset."""
+        everything = Split("all", self.dataset.offsets[1:], self.dataset.offsets[1:], self.dataset.offsets[1:])
+        windows = self._windows(everything)
+        while self.cursor.epoch < self.config.refit_epochs:
+            self._run_epoch(windows, lambda share: 0.7 + 0.3 * (self.cursor.epoch + share) / self.config.refit_epochs)
+            self._next_epoch()
+
+    def result(self) -> TrainingResult:
+        """What was learnt."""
+        return TrainingResult(
+            measured_weights={name: tensor.cpu().numpy() for name, tensor in self.best.items()},
+            served_weights={name: tensor.cpu().numpy() for name, tensor in self._copy_weights().items()},
+            action_codes=self.action_codes,
+            best_epoch=self.cursor.best_epoch,
+            num_epochs=len(self.cursor.curve),
+            best_ndcg=self.cursor.best_ndcg,
+            elapsed_seconds=self.cursor.elapsed_seconds,
+            num_parameters=sum(parameter.numel() for parameter in self.net.parameters()),
+            curve=self.cursor.curve,
+        )
+
+    def _run_epoch(self, windows: TrainingWindows, progress: Callable[[float], float]) -> None:
+        """Train the rest of the current epoch, reporting and saving on the way."""
+        self.net.train()
+        seed = self.config.seed if self.cursor.phase == "fit" else self.config.seed + 1
+        batches = windows.epoch(self.cursor.epoch, seed)
+        self.clock.start(self.cursor)
+        loss_sum, num_events = torch.zeros((), device=self.device), 0
+        for place in range(self.cursor.batch, len(batches)):
+            if self.should_stop():
+                self._account(loss_sum, num_events)
+                self._save()
+                raise TrainingCancelled("Training was cancelled; it can be continued from its checkpoint.")
+            batch = windows.batch(batches[place])
+            loss_sum += self._train_batch(batch, progress(place / len(batches))) * batch.num_targets
+            num_events += batch.num_targets
+            self.cursor.batch, self.cursor.step = place + 1, self.cursor.step + 1
+            is_saving = self.clock.is_due("save", self.config.checkpoint_seconds)
+            if is_saving or self.clock.is_due("report", self.config.report_seconds):
+                self._account(loss_sum, num_events)
+                self._report(loss_sum, num_events, len(batches))
+                loss_sum, num_events = torch.zeros((), device=self.device), 0
+            if is_saving:
+                self._save()
+        self._account(loss_sum, num_events)
+
+    def _train_batch(self, batch: Batch, progress: float) -> Tensor:
+        """One optimiser step; the mean loss of the batch."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self._learning_rate(progress)
+        is_cuda = self.device.type == "cuda"
+        with torch.autocast("cuda", torch.bfloat16, enabled=is_cuda):
+            vectors_BTD = self.net(_to_events(batch, self.device))
+        loss = fused_cross_entropy(
+            vectors_BTD.float().flatten(0, 1),
+            self.net.items.weight,
+            torch.from_numpy(batch.targets_BT).to(self.device).flatten(),
+            torch.from_numpy(batch.weights_BT).to(self.device).flatten(),
+            matmul_dtype=torch.bfloat16,
+        )
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        self.optimiser.step()
+        return loss.detach()
+
+    def _account(self, loss_sum: Tensor, num_events: int) -> None:
+        """Add a stretch of batches to the epoch's loss and time; raises TrainingDiverged on NaN."""
+        loss = float(loss_sum)
+        if not math.isfinite(loss):
+            raise TrainingDiverged(
+                "The training loss is no longer a number; lower the learning rate and start again.",
+                step=self.cursor.step,
+            )
+        self.cursor.epoch_loss += loss
+        self.cursor.epoch_events += num_events
+        self.cursor.elapsed_seconds = self.clock.elapsed()
+
+    def _report(self, loss_sum: Tensor, num_events: int, num_batches: int) -> None:
+        done = self.cursor.epoch + self.cursor.batch / num_batches
+        num_epochs = self.num_epochs if self.cursor.phase == "fit" else self.config.refit_epochs
+        elapsed = self.cursor.elapsed_seconds
+        left = self.num_epochs - done + self.config.refit_epochs if self.cursor.phase == "fit" else num_epochs - done
+        finished = done if self.cursor.phase == "fit" else self.num_epochs + done
+        eta_seconds = elapsed / finished * left if finished else None
+        if self.config.max_seconds and self.cursor.phase == "fit":
+            eta_seconds = max(self.config.max_seconds - elapsed, 0.0)
+        self.on_progress(
+            TrainingPoint(
+                stage="transformer" if self.cursor.phase == "fit" else "transformer_refit",
+                epoch=self.cursor.epoch,
+                num_epochs=num_epochs,
+                step=self.cursor.step,
+                num_steps=num_batches * num_epochs,
+                loss=float(loss_sum) / max(num_events, 1),
+                samples_per_second=num_events / max(self.clock.lap("report_lap"), 1e-9),
+                elapsed_seconds=elapsed,
+                eta_seconds=eta_seconds,
+            )
+        )
+
+    def _validate(self) -> None:
+        """Measure the epoch, keep the weights when they are the best, show sample lists."""
+        scorer = _NetScorer(self)
+        metrics = evaluate(scorer, self.validation).metrics
+        loss = self.cursor.epoch_loss / max(self.cursor.epoch_events, 1)
+        self.cursor.curve.append(
+            {"epoch": self.cursor.epoch + 1, "loss": loss, "elapsed_seconds": self.cursor.elapsed_seconds, **metrics}
+        )
+        if metrics["ndcg_at_10"] > self.cursor.best_ndcg:
+            self.best = self._copy_weights()
+            self.cursor.best_ndcg, self.cursor.best_epoch = metrics["ndcg_at_10"], self.cursor.epoch + 1
+            self.cursor.epochs_without_gain = 0
+        else:
+            self.cursor.epochs_without_gain += 1
+        done = self.cursor.epoch + 1
+        self.on_progress(
+            TrainingPoint(
+                stage="transformer",
+                epoch=done,
+                num_epochs=self.num_epochs,
+                step=self.cursor.step,
+                num_steps=round(self.cursor.step / done * self.num_epochs),
+                loss=loss,
+                elapsed_seconds=self.cursor.elapsed_seconds,
+                eta_seconds=self.cursor.elapsed_seconds / done * (self.num_epochs - done + self.config.refit_epochs),
+                metrics=metrics,
+                samples=self._sample_lists(scorer),
+            )
+        )
+
+    def _sample_lists(self, scorer: _NetScorer) -> list[SampleList]:
+        places = np.linspace(0, len(self.validation.histories) - 1, NUM_SAMPLE_USERS).astype(int)
+        histories = [self.validation.histories[place] for place in dict.fromkeys(places.tolist())]
+        users = self.validation.users_B[list(dict.fromkeys(places.tolist()))]
+        scores_BN = scorer.scores_many(histories)
+        mask_seen(scores_BN, histories)
+        return [
+            SampleList(int(self.dataset.user_keys_U[user]), self.dataset.item_keys_N[top].tolist())
+            for user, top in zip(users, find_top_items(scores_BN, 5), strict=True)
+        ]
+
+    def _next_epoch(self) -> None:
+        self.cursor.epoch, self.cursor.batch = self.cursor.epoch + 1, 0
+        self.cursor.epoch_loss, self.cursor.epoch_events = 0.0, 0
+        self._save()
+
+    def _is_fit_done(self) -> bool:
+        is_out_of_time = 0 < self.config.max_seconds <= self.cursor.elapsed_seconds
+        is_stuck = self.cursor.epochs_without_gain >= self.config.patience
+        return self.cursor.epoch >= self.num_epochs or is_stuck or is_out_of_time
+
+    def _fit_progress(self, share: float) -> float:
+        """How far the plan has come, 0 to 1; the slower of the two limits does not matter."""
+        by_epochs = (self.cursor.epoch + share) / self.num_epochs
+        by_time = self.clock.elapsed() / self.config.max_seconds if self.config.max_seconds else 0.0
+        return min(max(by_epochs, by_time), 1.0)
+
+    def _learning_rate(self, progress: float) -> float:
+        """Linear warm-up, then a cosine down to 3 % of the peak."""
+        warmup = min((self.cursor.step + 1) / max(self.config.warmup_steps, 1), 1.0)
+        cosine = 0.5 * (1 + math.cos(math.pi * progress))
+        return (
+            self.config.learning_rate * warmup * (FINAL_LEARNING_RATE_SHARE + (1 - FINAL_LEARNING_RATE_SHARE) * cosine)
+        )
+
+    def _windows(self, split: Split) -> TrainingWindows:
+        max_events = self.net.config.max_events
+        return TrainingWindows(self.dataset, split, self.action_codes, max_events, self.config.batch_events)
+
+    def _new_optimiser(self) -> torch.optim.AdamW:
+        weight_decay = self.config.weight_decay
+        return torch.optim.AdamW(self.net.parameters(), betas=(0.9, 0.98), weight_decay=weight_decay, fused=True)
+
+    def _copy_weights(self) -> dict[str, Tensor]:
+        return {name: tensor.detach().clone() for name, tensor in self.net.state_dict().items()}
+
+    def _save(self) -> None:
+        tensors = {f"net.{name}": tensor for name, tensor in self.net.state_dict().items()}
+        tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
+        tensors |= optimiser_tensors(self.optimiser) | training_runtime.get_random_state()
+        save_checkpoint(self.path, tensors, asdict(self.cursor))
+
+
+class _NetScorer:
+    """The network in training as a scorer of histories."""
+
+    def __init__(self, run: _Run) -> None:
+        self.run = run
+
+    def scores_many(self, histories: Sequence[History]) -> FloatArray:
+        """scores_BN; no history may be empty."""
+        net = self.run.net.eval()
+        newest = [history.last(net.config.max_events) for history in histories]
+        lengths_B = np.array([len(history) for history in newest])
+        places_T = np.arange(lengths_B.max())
+        rows_BT = (np.cumsum(lengths_B) - lengths_B)[:, None] + np.minimum(places_T, lengths_B[:, None] - 1)
+        columns = (
+            np.concatenate([history.items_T for history in newest]),
+            np.concatenate([encode_actions(history.actions_T, self.run.action_codes) for history in newest]),
+            np.concatenate([bucket_gaps(history.times_T) for history in newest]),
+        )
+        arrays = [column[rows_BT].astype(np.int64) for column in columns]
+        arrays.append(np.maximum(lengths_B[:, None] - 1 - places_T, 0))
+        events = EventBatch(*(torch.from_numpy(array).to(self.run.device) for array in arrays))
+        with torch.inference_mode():
+            scores_BN = net.score_last(events, torch.from_numpy(lengths_B).to(self.run.device))
+        return scores_BN.float().cpu().numpy()
+
+
+class _Clock:
+    """Training time without interruptions, and what is due."""
+
+    def __init__(self) -> None:
+        self.base, self.started = 0.0, time.monotonic()
+        self.marks: dict[str, float] = {}
+
+    def start(self, cursor: _Cursor) -> None:
+        """Count on from the cursor's time."""
+        self.base, self.started = cursor.elapsed_seconds, time.monotonic()
+        self.marks = {"save": self.started, "report": self.started, "report_lap": self.started}
+
+    def elapsed(self) -> float:
+        """Seconds trained so far."""
+        return self.base + time.monotonic() - self.started
+
+    def is_due(self, name: str, period_seconds: float) -> bool:
+        """True once per period."""
+        if time.monotonic() - self.marks[name] < period_seconds:
+            return False
+        self.marks[name] = time.monotonic()
+        return True
+
+    def lap(self, name: str) -> float:
+        """Seconds since the last call."""
+        before, self.marks[name] = self.marks[name], time.monotonic()
+        return self.marks[name] - before
+
+
+def _to_events(batch: Batch, device: torch.device) -> EventBatch:
+    arrays = (batch.items_BT, batch.actions_BT, batch.gaps_BT, batch.positions_BT)
+    return EventBatch(*(torch.from_numpy(array).to(device) for array in arrays))
+
+
+def _sort_by_length(measured: MeasuredUsers) -> MeasuredUsers:
+    """Neighbours of similar length, so that batches carry little padding."""
+    order: Int64Array = np.argsort([len(history) for history in measured.histories], kind="stable").astype(np.int64)
+    histories = [measured.histories[place] for place in order]
+    return MeasuredUsers(measured.users_B[order], histories, measured.targets_B[order])
+
+
+def _plan_epochs(config: TrainerConfig, events_per_epoch: int) -> int:
+    if not config.max_events_trained:
+        return config.max_epochs
+    return max(1, min(config.max_epochs, round(config.max_events_trained / events_per_epoch)))
+
+
+def _fingerprint(dataset: Dataset, split: Split, network: TransformerConfig, config: TrainerConfig) -> str:
+    """A checkpoint continues only the run it was made by."""
+    parts = (dataset.info.version, split.name, network.to_json(), config.to_json())
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
