@@ -28,6 +28,11 @@ class BrandForm(forms.Form):
         for field in self.fields.values():
             field.widget.attrs["class"] = _look(field.widget)
 
+    @property
+    def selects(self) -> list[forms.BoundField]:
+        """The fields that are choices, in order (filters)."""
+        return [field for field in self if isinstance(field.field, forms.ChoiceField)]
+
 
 def _look(widget: forms.Widget) -> str:
     if isinstance(widget, forms.CheckboxInput):
@@ -57,12 +62,16 @@ class TagsField(forms.CharField):
             super().run_validators(tag)
 
 
+def _categories() -> list[tuple[str, Any]]:
+    return [("", _("All categories")), *((category, category) for category in items.categories())]
+
+
 class ItemFilter(BrandForm):
     """What the list of items is narrowed to; values that make no sense ask nothing."""
 
     text = forms.CharField(max_length=80, required=False, label=_("Search"))
     kind = forms.ChoiceField(choices=[("", _("All kinds")), *Item.Kind.choices], required=False, label=_("Kind"))
-    category = forms.CharField(max_length=80, required=False, label=_("Category"))
+    category = forms.ChoiceField(choices=_categories, required=False, label=_("Category"))
     tag = forms.CharField(max_length=40, required=False, label=_("Tag"))
     state = forms.ChoiceField(choices=[("", _("All states")), *Item.State.choices], required=False, label=_("State"))
     order = forms.ChoiceField(
@@ -100,7 +109,9 @@ class ItemForm(BrandForm):
         widget=forms.Textarea({"rows": 5}), max_length=20_000, required=False, label=_("Text"),
         help_text=_("The first lines are shown under recommendations."),
     )  # fmt: skip
-    category = forms.CharField(max_length=80, required=False, label=_("Category"))
+    category = forms.CharField(
+        max_length=80, required=False, label=_("Category"), widget=forms.TextInput({"list": "known-categories"})
+    )
     author = forms.CharField(max_length=80, required=False, label=_("Author"))
     tags = TagsField(required=False, label=_("Tags"), help_text=_("Separate tags by commas."))
     price = forms.DecimalField(
@@ -123,7 +134,7 @@ class ItemForm(BrandForm):
         max_length=300, required=False, label=_("or its web address"), validators=[URLValidator(schemes=["https"])],
         widget=forms.URLInput({"placeholder": "https://…"}),
     )  # fmt: skip
-    is_picture_removed = forms.BooleanField(required=False, label=_("Show no picture of its own"))
+    is_picture_removed = forms.BooleanField(required=False, label=_("Remove the picture"))
 
     def __init__(self, existing: Item | None, *args: Any, **kwargs: Any) -> None:
         self.existing = existing

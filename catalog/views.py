@@ -1,7 +1,5 @@
 """Pages of the catalog: list, item, form, state."""
 
-from typing import Any
-
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpResponse, HttpResponseRedirect
@@ -27,7 +25,8 @@ def items(request: BrandRequest) -> HttpResponse:
     """The list: pictures or table, filters, order, pages."""
     form = ItemFilter(request.GET)
     page = Paginator(catalog_items.search(**form.conditions), ITEMS_PER_PAGE).get_page(request.GET.get("page"))
-    context: dict[str, Any] = {"form": form, "page": page, "is_table": request.GET.get("look") == "table"}
+    is_table = request.GET.get("look") == "table"
+    context = {"form": form, "page": page, "is_table": is_table, "tags": catalog_items.tags()}
     return render(request, "catalog/items.html", context)
 
 
@@ -62,7 +61,7 @@ def _form_page(request: BrandRequest, existing: Item | None) -> HttpResponse:
         else:
             messages.success(request, _("“%(title)s” is saved.") % {"title": saved})
             return HttpResponseRedirect(brand_url(request, "catalog:item", saved.external_id))
-    context = {"form": form, "item": existing}
+    context = {"form": form, "item": existing, "categories": catalog_items.categories()}
     return render(request, "catalog/form.html", context, status=422 if form.errors else 200)
 
 

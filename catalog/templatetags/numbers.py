@@ -1,0 +1,34 @@
+"""Template filters for numbers and times, shared by the pages of catalog and audience."""
+
+from datetime import datetime, timedelta
+
+from django import template
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext, ngettext
+
+register = template.Library()
+
+
+@register.filter
+def grouped(number: int | float | None) -> str:
+    """A number with commas between thousands, in every language: 12345 is 12,345; nothing stays empty."""
+    return "" if number is None else f"{number:,}"
+
+
+@register.filter
+def ago(at: datetime | None) -> str:
+    """How long ago, in one unit; beyond a month the date: "3 hours ago"."""
+    if at is None:
+        return ""
+    gone = timezone.now() - at
+    minutes, hours, days = gone // timedelta(minutes=1), gone // timedelta(hours=1), gone.days
+    if minutes < 1:
+        return gettext("just now")
+    if hours < 1:
+        return ngettext("%(num)s minute ago", "%(num)s minutes ago", minutes) % {"num": minutes}
+    if days < 1:
+        return ngettext("%(num)s hour ago", "%(num)s hours ago", hours) % {"num": hours}
+    if days < 31:
+        return ngettext("%(num)s day ago", "%(num)s days ago", days) % {"num": days}
+    return date_format(timezone.localtime(at), "Y-m-d")
