@@ -1,6 +1,18 @@
 """Pages of data (uploads) and contacts."""
 
-from django.urls import URLPattern, path  # noqa: F401
+from django.urls import path
+
+from audience.views import contacts, imports
 
 app_name = "audience"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("data/", imports.imports, name="imports"),
+    path("data/upload/", imports.upload, name="upload"),
+    path("data/formats/", imports.formats, name="formats"),
+    path("contacts/", contacts.contacts, name="contacts"),
+    path("contacts/<str:code>/", contacts.contact, name="contact"),
+    path("contacts/<str:code>/timeline/", contacts.contact_timeline, name="timeline"),
+    path("contacts/<str:code>/edit/", contacts.edit, name="edit_contact"),
+    path("contacts/<str:code>/personalisation/", contacts.personalisation, name="personalisation"),
+    path("activity/<path:external_id>/", contacts.item_activity, name="item_activity"),
+]

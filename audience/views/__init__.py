@@ -1,0 +1,1 @@
+"""Pages of data (uploads) and contacts."""
