@@ -80,8 +80,12 @@ class BlendRecommender:
 
     def scores_many(self, histories: Sequence[History]) -> FloatArray:
         """scores_BN."""
-        knn_BN = self.item_knn.scores_many(histories)
-        return combine(self.transformer.scores_many(histories), knn_BN, self.weight, self.floor)
+        return self.member_scores_many(histories)[2]
+
+    def member_scores_many(self, histories: Sequence[History]) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """scores_BN of the Transformer, of the kNN and of the blend, each member asked once."""
+        logits_BN, knn_BN = self.transformer.scores_many(histories), self.item_knn.scores_many(histories)
+        return logits_BN, knn_BN, combine(logits_BN, knn_BN, self.weight, self.floor)
 
     def contributions(self, history: History, item_index: int) -> FloatArray:
         """Blended log-probability with the event minus without it, for the newest 20 events; 0 for older ones."""

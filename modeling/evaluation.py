@@ -6,13 +6,14 @@ Stage: training. Reads a dataset and any scorer; writes nothing. Candidates are 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from modeling.datasets import Dataset
+from modeling.errors import DatasetTooSmall
 from modeling.histories import FloatArray, History, Int32Array, Int64Array
 from modeling.metrics import Float64Array, ndcg_per_user, rank_metrics, rank_targets
 from modeling.splits import Split, Stage
@@ -63,6 +64,11 @@ class RankingReport:
         }
 
     @property
+    def mean_ndcg(self) -> float:
+        """Mean NDCG@10, the number models are chosen by."""
+        return float(self.ndcg_B.mean())
+
+    @property
     def ndcg_B(self) -> Float64Array:
         """NDCG@10 of each user."""
         return ndcg_per_user(self.ranks_B, TOP_K)
@@ -90,16 +96,39 @@ def find_top_items(scores_BN: FloatArray, k: int) -> Int64Array:
 
 def evaluate(scorer: Scorer, measured: MeasuredUsers) -> RankingReport:
     """Rank every measured user's target among all items the user has not met."""
-    ranks: list[Float64Array] = []
-    reached: set[int] = set()
-    num_items = 0
+    return evaluate_together(lambda histories: [scorer.scores_many(histories)], measured)[0]
+
+
+def evaluate_together(
+    scores_of_models: Callable[[Sequence[History]], Sequence[FloatArray]], measured: MeasuredUsers
+) -> list[RankingReport]:
+    """Like evaluate for several models at once, when they share work; one report per model.
+
+    Raises DatasetTooSmall when nobody is measured.
+    """
+    if not measured.histories:
+        raise DatasetTooSmall("No follower can be measured on this split; upload behaviour over a longer time.")
+    tallies: list[_Tally] = []
     for start in range(0, len(measured.histories), BATCH_USERS):
         histories = measured.histories[start : start + BATCH_USERS]
-        scores_BN = scorer.scores_many(histories).copy()
-        num_items = scores_BN.shape[1]
+        all_scores = scores_of_models(histories)
+        tallies = tallies or [_Tally(scores_BN.shape[1]) for scores_BN in all_scores]
+        for tally, scores_BN in zip(tallies, all_scores, strict=True):
+            tally.add(scores_BN.copy(), histories, measured.targets_B[start : start + BATCH_USERS])
+    return [
+        RankingReport(measured.users_B, np.concatenate(tally.ranks), float(tally.is_reached_N.mean()))
+        for tally in tallies
+    ]
+
+
+class _Tally:
+    """Ranks and reached items of one model, batch by batch."""
+
+    def __init__(self, num_items: int) -> None:
+        self.ranks: list[Float64Array] = []
+        self.is_reached_N = np.zeros(num_items, np.bool_)
+
+    def add(self, scores_BN: FloatArray, histories: Sequence[History], targets_B: Int32Array) -> None:
         mask_seen(scores_BN, histories)
-        ranks.append(rank_targets(scores_BN, measured.targets_B[start : start + BATCH_USERS]))
-        reached.update(np.unique(find_top_items(scores_BN, TOP_K)).tolist())
-    return RankingReport(
-        measured.users_B, np.concatenate(ranks) if ranks else np.empty(0), len(reached) / max(num_items, 1)
-    )
+        self.ranks.append(rank_targets(scores_BN, targets_B))
+        self.is_reached_N[find_top_items(scores_BN, TOP_K)] = True

@@ -23,13 +23,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from modeling.configs import JsonConfig
 from modeling.datasets import Dataset
 from modeling.errors import DatasetTooSmall, TrainingCancelled, TrainingDiverged
 from modeling.evaluation import MeasuredUsers, evaluate, find_top_items, mask_seen, measured_users
 from modeling.histories import FloatArray, History, Int16Array, Int64Array
 from modeling.losses import fused_cross_entropy
 from modeling.nn.transformer import EventBatch, NextItemTransformer
+from modeling.pipeline_config import TrainerConfig
 from modeling.progress import OnProgress, SampleList, ShouldStop, TrainingPoint
 from modeling.splits import Split
 from modeling.training_checkpoints import (
@@ -45,40 +45,6 @@ from modeling.windows import Batch, TrainingWindows
 
 NUM_SAMPLE_USERS = 5
 FINAL_LEARNING_RATE_SHARE = 0.03
-
-
-@dataclass(frozen=True)
-class TrainerConfig(JsonConfig):
-    """How the Transformer is fitted."""
-
-    max_epochs: int = 12
-    """Passes over all training events at most; the learning rate decays along them."""
-    max_events_trained: int = 0
-    """Plan only as many epochs as train about this many events; 0 = no limit. Bounds the time and stays repeatable."""
-    max_seconds: float = 0.0
-    """The learning rate reaches its end after this much training time, then the fit stops; 0 = off. Not repeatable."""
-    patience: int = 3
-    """Stop after this many epochs without a better validation NDCG@10."""
-    batch_events: int = 8192
-    """Events per optimiser step, padding included."""
-    learning_rate: float = 0.003
-    """Peak of the AdamW learning rate."""
-    warmup_steps: int = 100
-    """Steps until the peak."""
-    weight_decay: float = 0.01
-    """Decoupled weight decay."""
-    validation_users: int = 1500
-    """Users measured after each epoch (a fixed random sample)."""
-    refit_epochs: int = 1
-    """Passes over all events after the fit, from the best weights; 0 = serve the measured weights."""
-    checkpoint_seconds: float = 30.0
-    """A kill loses at most this much work."""
-    report_seconds: float = 2.0
-    """Time between points of the live curve."""
-    num_threads: int = 2
-    """CPU threads."""
-    seed: int = 0
-    """Start of every random stream."""
 
 
 @dataclass(frozen=True)

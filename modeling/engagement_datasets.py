@@ -1,0 +1,190 @@
+"""The versioned table for "will this person convert?" on disk.
+
+Stage: training. Reads a frame with one row per contact; writes rows.parquet and engagement.json into one directory.
+Shapes: R rows, F features. The version is a SHA-256 over data and configuration: equal input, equal version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from modeling.configs import JsonConfig
+from modeling.errors import DatasetInvalid, DatasetTooSmall, FileCorrupt, LabelHasOneClass
+from modeling.histories import FloatArray, Int64Array
+from modeling.storage import publishing, write_durably
+
+Part = Literal["train", "valid", "test"]
+PARTS: tuple[Part, ...] = ("train", "valid", "test")
+MIN_ROWS = 50
+MIN_ROWS_PER_CLASS = 5
+
+
+@dataclass(frozen=True)
+class EngagementDatasetConfig(JsonConfig):
+    """How rows are split."""
+
+    valid_share: float = 0.2
+    """Share of each class used for early stopping."""
+    test_share: float = 0.2
+    """Share of each class used for the final figures."""
+    seed: int = 0
+    """Start of the random split."""
+
+
+@dataclass(frozen=True)
+class EngagementInfo(JsonConfig):
+    """What engagement.json says."""
+
+    version: str
+    """SHA-256 over rows and configuration."""
+    config: EngagementDatasetConfig
+    """The configuration that made it."""
+    feature_names: tuple[str, ...]
+    """Columns the models see, in order."""
+    label: str
+    """Column the models predict."""
+    num_rows: int
+    """Rows kept."""
+    num_positive: int
+    """Rows with label 1."""
+    num_rows_without_label: int
+    """Rows dropped because the label is empty."""
+    num_train: int
+    """Rows that teach."""
+    num_valid: int
+    """Rows that choose."""
+    num_test: int
+    """Rows that judge."""
+
+
+@dataclass(frozen=True)
+class EngagementDataset:
+    """Rows with their part; a missing feature is NaN (the model puts the training mean in its place)."""
+
+    info: EngagementInfo
+    row_keys_R: Int64Array
+    features_RF: FloatArray
+    labels_R: NDArray[np.int8]
+    parts_R: NDArray[np.int8]
+
+    def part(self, name: Part) -> tuple[FloatArray, NDArray[np.int8]]:
+        """features_RF and labels_R of one part."""
+        is_part_R = self.parts_R == PARTS.index(name)
+        return self.features_RF[is_part_R], self.labels_R[is_part_R]
+
+
+def write_engagement_dataset(
+    directory: Path,
+    frame: pl.DataFrame,
+    feature_names: Sequence[str],
+    label: str,
+    config: EngagementDatasetConfig | None = None,
+) -> EngagementInfo:
+    """Check, split (stratified, seeded) and store one table; `directory` appears whole or not at all.
+
+    A user_key column is kept as the row's key. Raises DatasetInvalid, DatasetTooSmall, LabelHasOneClass.
+    """
+    config = config or EngagementDatasetConfig()
+    rows = _read_rows(frame, feature_names, label)
+    num_rows_without_label = frame.height - rows.height
+    labels_R = rows["label"].to_numpy()
+    _check_size(labels_R)
+    parts_R = _split(labels_R, config)
+    rows = rows.with_columns(pl.Series("part", parts_R))
+    counts = np.bincount(parts_R, minlength=3)
+    info = EngagementInfo(
+        version=_hash_rows(rows, config),
+        config=config,
+        feature_names=tuple(feature_names),
+        label=label,
+        num_rows=rows.height,
+        num_positive=int(labels_R.sum()),
+        num_rows_without_label=num_rows_without_label,
+        num_train=int(counts[0]),
+        num_valid=int(counts[1]),
+        num_test=int(counts[2]),
+    )
+    with publishing(directory) as scratch:
+        rows.write_parquet(scratch / "rows.parquet")
+        write_durably(scratch / "engagement.json", json.dumps(info.to_dict(), indent=2, sort_keys=True).encode())
+    return info
+
+
+def load_engagement_dataset(directory: Path) -> EngagementDataset:
+    """Read a table back and check it against its own version; raises FileCorrupt."""
+    info = EngagementInfo.from_json((directory / "engagement.json").read_text())
+    rows = pl.read_parquet(directory / "rows.parquet", memory_map=False)
+    if _hash_rows(rows, info.config) != info.version:
+        raise FileCorrupt(
+            f"Dataset {info.version[:12]} does not match its checksum; build it again.", path=str(directory)
+        )
+    return EngagementDataset(
+        info=info,
+        row_keys_R=rows["row_key"].to_numpy(),
+        features_RF=rows.select(info.feature_names).to_numpy().astype(np.float32),
+        labels_R=rows["label"].to_numpy(),
+        parts_R=rows["part"].to_numpy(),
+    )
+
+
+def _read_rows(frame: pl.DataFrame, feature_names: Sequence[str], label: str) -> pl.DataFrame:
+    """row_key, float32 features (missing and infinite become NaN) and int8 label, rows without label dropped."""
+    missing = sorted({*feature_names, label} - set(frame.columns))
+    if missing or not feature_names:
+        raise DatasetInvalid(f"The table lacks the columns {', '.join(missing) or 'to learn from'}.", columns=missing)
+    if label in feature_names:
+        raise DatasetInvalid(f"{label} is the label and cannot be a feature too.", column=label)
+    frame = frame.with_columns(pl.col(label).cast(pl.Float64, strict=False)).filter(pl.col(label).is_not_null())
+    if not frame[label].is_in([0.0, 1.0]).all():
+        raise DatasetInvalid(f"{label} must hold 0 or 1 only.", column=label)
+    key = pl.col("user_key").cast(pl.Int64) if "user_key" in frame.columns else pl.int_range(pl.len(), dtype=pl.Int64)
+    features = [pl.col(name).cast(pl.Float32, strict=False).fill_null(float("nan")) for name in feature_names]
+    features = [pl.when(feature.is_infinite()).then(float("nan")).otherwise(feature).alias(name)
+                for feature, name in zip(features, feature_names, strict=True)]  # fmt: skip
+    return frame.select(key.alias("row_key"), *features, pl.col(label).cast(pl.Int8).alias("label"))
+
+
+def _check_size(labels_R: NDArray[np.int8]) -> None:
+    num_positive = int(labels_R.sum())
+    rarer = min(num_positive, len(labels_R) - num_positive)
+    if len(labels_R) < MIN_ROWS:
+        raise DatasetTooSmall(
+            f"{len(labels_R)} labelled rows are too few; at least {MIN_ROWS} are needed.", num_rows=len(labels_R)
+        )
+    if rarer == 0:
+        value = int(labels_R[0])
+        raise LabelHasOneClass(f"Every row has the label {value}; add rows with label {1 - value}.", value=value)
+    if rarer < MIN_ROWS_PER_CLASS:
+        raise DatasetTooSmall(
+            f"Only {rarer} rows have the rarer label; at least {MIN_ROWS_PER_CLASS} are needed.", num_rows=rarer
+        )
+
+
+def _split(labels_R: NDArray[np.int8], config: EngagementDatasetConfig) -> NDArray[np.int8]:
+    """Part of each row; every part gets its share of each class (at least one row)."""
+    generator = np.random.default_rng(config.seed)
+    parts_R = np.zeros(len(labels_R), np.int8)
+    for value in (0, 1):
+        rows = generator.permutation(np.flatnonzero(labels_R == value))
+        num_valid = max(round(len(rows) * config.valid_share), 1)
+        num_test = max(round(len(rows) * config.test_share), 1)
+        parts_R[rows[:num_valid]] = 1
+        parts_R[rows[num_valid : num_valid + num_test]] = 2
+    return parts_R
+
+
+def _hash_rows(rows: pl.DataFrame, config: EngagementDatasetConfig) -> str:
+    digest = hashlib.sha256(config.to_json().encode())
+    for name in rows.columns:
+        digest.update(f"{name}:{rows.schema[name]}:{rows.height};".encode())
+        digest.update(np.ascontiguousarray(rows[name].to_numpy()).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,29 @@
+"""The classic of the field: a 64-32-1 network on standardised behaviour features.
+
+Shapes in names: R rows, F features.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from modeling.engagement_config import EngagementDnnConfig
+
+
+class EngagementDnn(nn.Module):
+    """Features in, one logit out."""
+
+    def __init__(self, config: EngagementDnnConfig, num_features: int) -> None:
+        super().__init__()
+        self.hidden_1 = nn.Linear(num_features, config.hidden_1)
+        self.hidden_2 = nn.Linear(config.hidden_1, config.hidden_2)
+        self.output = nn.Linear(config.hidden_2, 1)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, features_RF: Tensor) -> Tensor:
+        """logits_R."""
+        x = self.dropout(functional.relu(self.hidden_1(features_RF)))
+        x = self.dropout(functional.relu(self.hidden_2(x)))
+        logits_R: Tensor = self.output(x).squeeze(-1)
+        return logits_R

@@ -1,0 +1,100 @@
+"""Configuration of a next-item training run, with presets; imports no torch, so pages may read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from modeling.blending import BlendConfig
+from modeling.configs import JsonConfig
+from modeling.errors import ConfigInvalid
+from modeling.item_knn import ItemKnnConfig
+from modeling.popularity import PopularityConfig
+from modeling.transformer_config import TransformerConfig
+
+
+@dataclass(frozen=True)
+class TrainerConfig(JsonConfig):
+    """How the Transformer is fitted."""
+
+    max_epochs: int = 12
+    """Passes over all training events at most; the learning rate decays along them."""
+    max_events_trained: int = 0
+    """Plan only as many epochs as train about this many events; 0 = no limit. Bounds the time and stays repeatable."""
+    max_seconds: float = 0.0
+    """The learning rate reaches its end after this much training time, then the fit stops; 0 = off. Not repeatable."""
+    patience: int = 3
+    """Stop after this many epochs without a better validation NDCG@10."""
+    batch_events: int = 8192
+    """Events per optimiser step, padding included."""
+    learning_rate: float = 0.003
+    """Peak of the AdamW learning rate."""
+    warmup_steps: int = 100
+    """Steps until the peak."""
+    weight_decay: float = 0.01
+    """Decoupled weight decay."""
+    validation_users: int = 1500
+    """Users measured after each epoch (a fixed random sample)."""
+    refit_epochs: int = 1
+    """Passes over all events after the fit, from the best weights; 0 = serve the measured weights."""
+    checkpoint_seconds: float = 30.0
+    """A kill loses at most this much work."""
+    report_seconds: float = 2.0
+    """Time between points of the live curve."""
+    num_threads: int = 2
+    """CPU threads."""
+    seed: int = 0
+    """Start of every random stream."""
+
+
+@dataclass(frozen=True)
+class PipelineConfig(JsonConfig):
+    """One next-item training run."""
+
+    split: str = "time"
+    """"time" mirrors production; "leave_one_out" is the published protocol."""
+    refit: bool = True
+    """Serve models fitted again on all events; the metrics always belong to the models fitted without the test."""
+    tuning_users: int = 2000
+    """Validation users that choose among simple models' settings."""
+    popularity: PopularityConfig = field(default_factory=PopularityConfig)
+    """Baseline 1."""
+    item_knn: ItemKnnConfig = field(default_factory=ItemKnnConfig)
+    """Baseline 2 and member of the blend."""
+    transformer: TransformerConfig = field(default_factory=TransformerConfig)
+    """The network."""
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    """How the network is fitted."""
+    blend: BlendConfig = field(default_factory=BlendConfig)
+    """How the two are mixed."""
+
+    def __post_init__(self) -> None:
+        if self.split not in ("time", "leave_one_out"):
+            raise ConfigInvalid('PipelineConfig.split must be "time" or "leave_one_out".', field="split")
+
+    @classmethod
+    def preset(cls, name: str) -> PipelineConfig:
+        """ "quick" (a minute or two for a small brand), "standard" (best quality), "debug" (tests)."""
+        if name not in PRESETS:
+            raise ConfigInvalid(f"Unknown preset {name}; known: {', '.join(sorted(PRESETS))}.", preset=name)
+        return PRESETS[name]
+
+
+PRESETS = {
+    "quick": PipelineConfig(
+        transformer=TransformerConfig(width=48, max_events=50),
+        trainer=TrainerConfig(
+            max_epochs=10, max_events_trained=2_000_000, batch_events=4096, validation_users=1000, patience=2
+        ),
+    ),
+    "standard": PipelineConfig(),
+    "debug": PipelineConfig(
+        split="leave_one_out",
+        tuning_users=50,
+        item_knn=ItemKnnConfig(row_powers=(1.0,), column_powers=(0.0, 0.25)),
+        transformer=TransformerConfig.debug(),
+        trainer=TrainerConfig(
+            max_epochs=2, batch_events=256, warmup_steps=5, validation_users=50, num_threads=1, report_seconds=0.0
+        ),
+        blend=BlendConfig(weights=(0.0, 1.0), floors=(1e-3,)),
+    ),
+}
