@@ -44,7 +44,11 @@ def run_step(name: str, action: Callable[[], None]) -> None:
     """Says what is done and how long it took."""
     print(f"  {name} ... ", end="", flush=True)
     began = time.monotonic()
-    action()
+    try:
+        action()
+    except BaseException:
+        print(flush=True)
+        raise
     print(f"{time.monotonic() - began:.1f} s", flush=True)
 
 

@@ -18,7 +18,7 @@ from config.state import write_private
 
 def compile_messages() -> None:
     """Makes the .mo files of the catalogues in locale/."""
-    call_command("messages", "--compile", verbosity=0)
+    call_command("messages", "--compile", stdout=io.StringIO())
 
 
 def static_fingerprint() -> str:

@@ -34,6 +34,7 @@ from config.processes import (
 from config.state import CHECKOUT, open_state, state_folder
 
 MARK = "FANWISE_CHILD"
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
 FIRST_PAGE_SECONDS = 120
 WARM_STOP_SECONDS = 15
 COLD_STOP_SECONDS = 5
@@ -85,7 +86,7 @@ def build_children(state: Path, environment: dict[str, str], host: str, port: in
     """The processes of the site: one web server, a worker per queue, beat."""
     web = [
         "granian", "--interface", "wsgi", "--host", host, "--port", str(port), "--workers", "1",
-        "--blocking-threads", "8", "--respawn-failed-workers", "--no-ws", "config.wsgi:application",
+        "--blocking-threads", "8", "--no-ws", "config.wsgi:application",
     ]  # fmt: skip
     worker = ["celery", "-A", "config", "worker", "--without-gossip", "--without-mingle", "--loglevel", "INFO"]
     (state / "beat").mkdir(mode=0o700, exist_ok=True)
@@ -173,23 +174,27 @@ def choose_address() -> tuple[str, int]:
     return host, port
 
 
-def await_first_page(web: Child, port: int) -> None:
-    """Returns when the web server answers a request; raises StartError when it does not."""
+def await_first_page(web: Child, host: str, port: int) -> None:
+    """Returns when the web server shows a page; raises StartError when it ends, stays silent or errs."""
 
     def is_decided() -> bool:
-        return web.exit_code() is not None or _answers(port)
+        return web.exit_code() is not None or first_status(host, port) is not None
 
-    if not wait_until(is_decided, FIRST_PAGE_SECONDS) or web.exit_code() is not None:
-        raise StartError(f"the web server does not answer; the end of {web.log}:\n{last_lines(web.log)}")
+    wait_until(is_decided, FIRST_PAGE_SECONDS)
+    status = first_status(host, port) if web.exit_code() is None else None
+    if status is None or status >= 500:
+        trouble = "does not answer" if status is None else f"answers with error {status}"
+        raise StartError(f"the web server {trouble}; the end of {web.log}:\n{last_lines(web.log)}")
 
 
-def _answers(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+def first_status(host: str, port: int) -> int | None:
+    """The HTTP status of the first page, None without a server."""
+    connection = http.client.HTTPConnection("127.0.0.1" if host in EVERYWHERE else host, port, timeout=30)
     try:
         connection.request("GET", "/", headers={"Host": f"localhost:{port}"})
-        return connection.getresponse().status < 500
+        return connection.getresponse().status
     except (OSError, http.client.HTTPException):
-        return False
+        return None
     finally:
         connection.close()
 
@@ -246,17 +251,17 @@ def _serve(state: Path) -> None:
         stack.callback(end_children, state)
         children = build_children(state, environment, host, port)
         _prepare(environment)
-        run_step("starting web server, workers and beat", lambda: _start_children(children, port))
+        run_step("starting web server, workers and beat", lambda: _start_children(children, host, port))
         (state / "run.json").write_text(json.dumps({"pid": os.getpid(), "address": address}))
         print(f"\nFanwise is ready after {seconds_alive():.1f} s: {address}\n{_login(state)}", flush=True)
         print(f"Logs: {state / 'logs'}. Ctrl-C stops everything.", flush=True)
         watch(children)
 
 
-def _start_children(children: list[Child], port: int) -> None:
+def _start_children(children: list[Child], host: str, port: int) -> None:
     for child in children:
         child.start()
-    await_first_page(children[0], port)
+    await_first_page(children[0], host, port)
 
 
 def _login(state: Path) -> str:
