@@ -31,10 +31,10 @@ class World:
     followers: Followers
 
 
-def build_world(seed: int, now: datetime, num_contacts: int = 5000) -> World:
+def build_world(seed: int, now: datetime, num_contacts: int = 5000, categories: tuple[str, ...] = ()) -> World:
     """The demo brand at `now` (aware); the same seed and time give the same brand, row for row."""
     rngs = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(8)]
-    catalogue = build_catalogue(rngs[0], now)
+    catalogue = build_catalogue(rngs[0], now, categories)
     followers = build_followers(rngs[1], num_contacts, catalogue, now)
     timeline = draw_timeline(rngs[2], followers, now)
     walk = draw_walk(rngs[3], catalogue, followers.interests, timeline, now)

@@ -91,9 +91,9 @@ def load_books() -> tuple[dict[str, Any], ...]:
     )
 
 
-def build_catalogue(rng: np.random.Generator, now: datetime) -> Catalogue:
-    """The 600 items of the brand, published at drawn times before `now`; the same draw for the same generator state."""
-    books = load_books()
+def build_catalogue(rng: np.random.Generator, now: datetime, categories: tuple[str, ...] = ()) -> Catalogue:
+    """The items of the given categories (all 600 without), published at drawn times before `now`."""
+    books = [book for book in load_books() if not categories or book["name"] in categories]
     rows = [row for category, book in enumerate(books) for row in _category_rows(category, book)]
     first_ms, last_ms = _theme_spans(rng, num_themes=len({row["theme"] for row in rows}), now=now)
     for row in rows:

@@ -27,10 +27,10 @@ def add_faults(rng: np.random.Generator, events: pl.DataFrame) -> pl.DataFrame:
 
 
 def draw_bots(rng: np.random.Generator, num_contacts: int, num_items: int, now: datetime) -> pl.DataFrame:
-    """Openings of the bots, in the columns of `actions.draw_events`: hundreds in one night, a second or two apart."""
+    """Openings of the bots, in the columns of `actions.draw_events`: hundreds within two minutes of one night."""
     bots = np.arange(num_contacts - NUM_BOTS, num_contacts)
     nights = int(now.timestamp() * 1000) - rng.integers(3, 120, NUM_BOTS) * DAY_MS
-    steps = np.cumsum(rng.integers(1200, 2100, (NUM_BOTS, VIEWS_PER_BOT)), axis=1)
+    steps = np.cumsum(rng.integers(180, 420, (NUM_BOTS, VIEWS_PER_BOT)), axis=1)
     num = NUM_BOTS * VIEWS_PER_BOT
     return pl.DataFrame(
         {

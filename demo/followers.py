@@ -179,7 +179,8 @@ def _names(
     rng: np.random.Generator, gender_U: np.ndarray, age_U: np.ndarray, interests: Interests, catalogue: Catalogue
 ) -> list[str]:
     """Display names as people choose them; parents often carry their child's."""
-    parenting_U = interests.early_UT[:, np.isin(catalogue.category_T, (1, 4))].sum(axis=1)
+    is_parental_C = np.isin(catalogue.category_names, ("母婴", "亲子阅读"))
+    parenting_U = interests.early_UT[:, is_parental_C[catalogue.category_T]].sum(axis=1)
     return [
         _bot_name(rng) if is_bot else _name(rng, GENDERS[gender], AGE_BANDS[age], parenting > 0.3)
         for gender, age, parenting, is_bot in zip(gender_U, age_U, parenting_U, interests.is_bot_U, strict=True)

@@ -1,0 +1,206 @@
+"""The demo brands in the database: made through the product's own doors, found complete, or emptied for a fresh start.
+
+Stage: collect. Reads a generated world; writes items with covers, consents, uploads of contacts, behaviour and
+engagement, and the first training runs of one brand.
+"""
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+
+import polars as pl
+from audience.tasks import run_import
+from django.apps import apps
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db import connection
+
+from accounts import tenants
+from accounts.actors import Actor, record
+from accounts.models import AuditEntry, Job, Role, Tenant, User
+from accounts.tenancy import TenantModel, current_tenant_id, tenant_scope
+from audience import contacts, imports
+from audience.models import Consent, Contact, Import
+from catalog import items, pictures
+from catalog.models import Item
+from common.errors import FanwiseError
+from common.translation import translated
+from demo.behaviour import World, build_world, draw_covers
+from demo.files import CONTACTS_FILE, ENGAGEMENT_FILE, EVENTS_FILE, write_contacts, write_engagement, write_events
+from demo.followers import PURPOSES
+from modeling import runs
+from modeling.models import Purpose
+from modeling.tasks import train_simple
+
+JOB_SECONDS = 600
+APP_ID = "wx9f1c0demo7a2b3c4d"
+_EVIDENCE = "关注时同意《用户隐私保护指引》"
+Say = Callable[[str], None]
+
+
+class DemoFailed(FanwiseError):
+    """A step of making the demo brand ended badly."""
+
+    code = "demo_failed"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one demo brand is made of."""
+
+    slug: str
+    name: str
+    industry: str
+    seed: int
+    num_contacts: int
+    categories: tuple[str, ...] = ()
+    """Empty: all twelve."""
+    trains_deep: bool = False
+    """Whether a deep model starts to train at once."""
+
+
+PLANS = (
+    Plan("demo", "青禾生活", "retail", seed=7, num_contacts=5000, trains_deep=True),
+    Plan("demo-kids", "青禾童书", "education", seed=11, num_contacts=400, categories=("母婴", "亲子阅读")),
+)
+
+
+def is_complete(plan: Plan) -> bool:
+    """Whether the brand is there with all its data; the engagement table is uploaded last."""
+    tenant = Tenant.objects.filter(slug=plan.slug, is_demo=True).first()
+    if tenant is None:
+        return False
+    with tenant_scope(tenant):
+        ended = (Import.State.DONE, Import.State.UNDONE)
+        return bool(Import.objects.filter(filename=ENGAGEMENT_FILE, state__in=ended).exists())
+
+
+def create(plan: Plan, owner: User, viewer: User, now: datetime, say: Say) -> Tenant:
+    """Make the brand and fill it; what an earlier, unfinished attempt left is removed first."""
+    tenant = _open_brand(plan, owner, viewer)
+    by = Actor.person(owner)
+    world = build_world(plan.seed, now, plan.num_contacts, plan.categories)
+    say(f"{plan.name}: drew {world.contacts.height} followers and {world.events.height} events")
+    with tenant_scope(tenant):
+        _load_items(world, by)
+    _upload(tenant, CONTACTS_FILE, write_contacts(world), by, say)
+    with tenant_scope(tenant):
+        _load_consents(world, by)
+    _upload(tenant, EVENTS_FILE, write_events(world), by, say)
+    _train(tenant, plan, by, say)
+    _upload(tenant, ENGAGEMENT_FILE, write_engagement(world), by, say)
+    return tenant
+
+
+def empty(tenant: Tenant) -> None:
+    """Delete all the brand owns, files included, except its members and its audit trail (which nobody can delete)."""
+    with tenant_scope(tenant):
+        names = list(Item.objects.exclude(picture="").values_list("picture", flat=True))
+        names += [
+            name for row in Import.objects.values_list("file", "rejects_file", "undo_file") for name in row if name
+        ]
+        _delete_rows()
+    for name in names:
+        default_storage.delete(name)
+    shutil.rmtree(Path(settings.MODEL_DIR) / str(tenant.pk), ignore_errors=True)
+
+
+def _delete_rows() -> None:
+    """Every row in scope; the order is free, for references between tenant tables are checked at commit."""
+    owned = [model for model in apps.get_models() if issubclass(model, TenantModel) and model is not AuditEntry]
+    tables = ["audience_event", "audience_event_key", *(model._meta.db_table for model in owned)]
+    with connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(f"DELETE FROM {table} WHERE tenant_id = %s", [current_tenant_id()])  # noqa: S608  # our names
+
+
+def _open_brand(plan: Plan, owner: User, viewer: User) -> Tenant:
+    tenant = Tenant.objects.filter(slug=plan.slug).first()
+    if tenant is None:
+        tenant = tenants.create(plan.name, plan.industry, owner, slug=plan.slug, is_demo=True)
+        with tenant_scope(tenant):
+            tenants.add_member(tenant, viewer.email, Role.VIEWER, Actor.person(owner))
+        return tenant
+    if not tenant.is_demo:
+        raise DemoFailed("The address /%(slug)s/ belongs to a real brand; the demo is not made.", slug=plan.slug)
+    empty(tenant)
+    return tenant
+
+
+def _load_items(world: World, by: Actor) -> None:
+    rows = world.items.drop("num_lessons").to_dicts()
+    covers = draw_covers(world.catalogue)
+    for row, cover, num_lessons in zip(rows, covers, world.items["num_lessons"], strict=True):
+        row["picture"] = pictures.keep_drawing(cover)
+        row["attributes"] = {"num_lessons": num_lessons} if num_lessons else {}
+    items.upsert(rows, by)
+
+
+def _load_consents(world: World, by: Actor) -> None:
+    """The answers each follower gave when following; a refused personalisation is switched off."""
+    ids = contacts.ids_by_external(world.contacts["external_id"])
+    columns = [f"consent_{purpose}" for purpose in PURPOSES]
+    answers = world.contacts.select("external_id", "followed_at", *columns).unpivot(
+        on=columns, index=["external_id", "followed_at"], variable_name="purpose", value_name="state"
+    )
+    given = answers.filter(pl.col("state") != "").with_columns(pl.col("purpose").str.strip_prefix("consent_"))
+    Consent.objects.bulk_create(
+        [
+            Consent(
+                contact_id=ids[row["external_id"]],
+                purpose=row["purpose"],
+                state=row["state"],
+                evidence=_EVIDENCE,
+                changed_at=row["followed_at"],
+            )
+            for row in given.iter_rows(named=True)
+        ],
+        batch_size=5000,
+    )
+    refused = given.filter((pl.col("purpose") == "personalisation") & (pl.col("state") != "granted"))
+    off = [ids[external_id] for external_id in refused["external_id"]]
+    Contact.objects.filter(pk__in=off).update(is_personalisation_off=True)
+    record(by, "load", "consents", str(given.height))
+
+
+def _upload(tenant: Tenant, filename: str, content: bytes, by: Actor, say: Say) -> None:
+    """Upload the file as a member would: create, accept what was guessed, import."""
+    with tenant_scope(tenant):
+        batch = imports.create(BytesIO(content), filename, by)
+        options = batch.options | {"unknown_items": "skip", "account_ref": APP_ID}
+        job = imports.confirm(batch, batch.preset, batch.mapping, options, by)
+    _finish(tenant, job, run_import)
+    with tenant_scope(tenant):
+        batch.refresh_from_db()
+    say(f"{tenant.name}: imported {filename}, {batch.report['accepted']} of {batch.report['rows']} rows")
+
+
+def _train(tenant: Tenant, plan: Plan, by: Actor, say: Say) -> None:
+    """Fit the simple recommenders at once; leave the deep one to a worker, live, where the visitor can watch it."""
+    with tenant_scope(tenant):
+        run = runs.start_simple(by)
+    if run is not None:
+        _finish(tenant, run.job, train_simple)
+        say(f"{tenant.name}: the simple recommenders serve")
+    if plan.trains_deep:
+        with tenant_scope(tenant):
+            runs.start(runs.plan(Purpose.NEXT_ITEM), by)
+
+
+def _finish(tenant: Tenant, job: Job, task: Callable[[int, int], None]) -> None:
+    """See the job through: here, or by waiting for the worker that was quicker to take it."""
+    task(tenant.pk, job.pk)
+    give_up_at = time.monotonic() + JOB_SECONDS
+    while True:
+        with tenant_scope(tenant):
+            job.refresh_from_db()
+        if job.is_ended or time.monotonic() > give_up_at:
+            break
+        time.sleep(0.5)
+    if job.state != Job.State.SUCCEEDED:
+        why = translated(job.error_template, job.error_context)
+        raise DemoFailed("%(task)s ended as %(state)s: %(why)s", task=job.task, state=job.state, why=why)

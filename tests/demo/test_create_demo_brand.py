@@ -1,0 +1,135 @@
+"""One command makes the demo brands through the product's own doors, and a second one changes nothing."""
+
+from collections.abc import Iterator
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from accounts import tenants
+from accounts.models import AuditEntry, Job, Membership, Tenant, User
+from accounts.tenancy import tenant_scope
+from audience.models import Consent, Contact, Event, Identity, Import
+from catalog import pictures
+from catalog.models import Item
+from demo import brands
+from modeling import versions
+from modeling.models import TrainingRun
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _own_site(settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.DEBUG = True
+    monkeypatch.delenv("FANWISE_DEMO_PASSWORD", raising=False)
+
+
+def _create(*arguments: str) -> str:
+    said = StringIO()
+    call_command("create_demo_brand", "--small", *arguments, stdout=said)
+    return said.getvalue()
+
+
+@pytest.fixture
+def demo() -> Iterator[Tenant]:
+    _create()
+    tenant = Tenant.objects.get(slug="demo")
+    with tenant_scope(tenant):
+        yield tenant
+
+
+def test_the_demo_is_complete_and_useful_at_once(demo: Tenant, client) -> None:
+    assert (demo.name, demo.is_demo) == ("青禾生活", True)
+    assert Item.objects.count() == 600
+    assert Contact.objects.count() == 300
+    assert Identity.objects.filter(kind="openid").count() == 300
+    item = Item.objects.get(external_id="crs-skincare-01")
+    assert (item.title, item.price_fen, item.attributes) == ("敏感肌养护七讲", 9900, {"num_lessons": 7})
+    assert client.get(pictures.address(item)).headers["Content-Type"] == "image/svg+xml"
+    assert Event.objects.count() > 10_000
+    live = versions.live("next_item")
+    assert live is not None
+    assert live.kind in ("popularity", "item_knn")
+    deep = TrainingRun.objects.exclude(preset="simple").get()
+    assert deep.job.state == Job.State.QUEUED
+
+
+def test_consents_are_kept_and_a_refusal_switches_personalisation_off(demo: Tenant) -> None:
+    refused = Consent.objects.filter(purpose="personalisation").exclude(state="granted")
+    off = set(Contact.objects.filter(is_personalisation_off=True).values_list("pk", flat=True))
+    assert off == set(refused.values_list("contact_id", flat=True))
+    assert len(off) > 5
+
+
+def test_the_uploads_show_what_was_wrong_with_the_files(demo: Tenant) -> None:
+    batch = Import.objects.get(filename="行为记录.csv")
+    assert (batch.state, batch.preset) == (Import.State.DONE, "events")
+    report = batch.report
+    assert report["rows"] == report["accepted"] + report["rejected"] + report["duplicates"]
+    assert report["duplicates"] > 50
+    assert Event.objects.filter(batch=batch).count() == report["written"]
+    codes = {reason["code"] for reason in report["reasons"]}
+    assert len(codes) >= 4
+    assert Import.objects.get(filename="weixin_data.csv").preset == "engagement"
+    assert Import.objects.get(filename="粉丝列表.csv").report["rejected"] == 0
+
+
+def test_the_login_is_said_and_works_for_owner_and_viewer(demo: Tenant, client) -> None:
+    assert (
+        _create()
+        == "Demo login: demo@fanwise.local / fanwise-demo  (only looking: viewer@fanwise.local, same password)\n"
+    )
+    assert client.login(username="demo@fanwise.local", password="fanwise-demo")
+    assert client.login(username="viewer@fanwise.local", password="fanwise-demo")
+    roles = set(Membership.objects.values_list("tenant__slug", "user__email", "role"))
+    people = (("demo@fanwise.local", "owner"), ("viewer@fanwise.local", "viewer"))
+    assert roles == {(slug, *person) for slug in ("demo", "demo-kids") for person in people}
+
+
+def test_a_second_run_changes_nothing(demo: Tenant) -> None:
+    before = (AuditEntry.objects.count(), Event.objects.count(), Import.objects.count(), Job.objects.count())
+    _create()
+    assert (AuditEntry.objects.count(), Event.objects.count(), Import.objects.count(), Job.objects.count()) == before
+
+
+def test_a_password_that_was_changed_is_kept_and_not_said(demo: Tenant) -> None:
+    user = User.objects.get(email="demo@fanwise.local")
+    user.set_password("my own secret")
+    user.save()
+    assert "/ (the password you set)" in _create()
+
+
+def test_a_reset_makes_the_brand_anew_and_removes_its_old_files(demo: Tenant, tmp_path) -> None:
+    old_events, old_item = Event.objects.count(), Item.objects.get(external_id="art-home-01")
+    Contact.objects.filter(external_id="QH100001").update(name="改过的名字")
+    _create("--reset")
+    assert Contact.objects.get(external_id="QH100001").name != "改过的名字"
+    assert abs(Event.objects.count() - old_events) < 0.05 * old_events
+    assert not (tmp_path / "media" / old_item.picture).exists()
+    assert len(list((tmp_path / "media" / "pictures" / str(demo.pk)).iterdir())) == 600
+
+
+def test_an_unfinished_demo_is_made_anew(demo: Tenant) -> None:
+    brands.empty(demo)
+    assert Item.objects.count() == 0
+    _create()
+    assert Item.objects.count() == 600
+
+
+def test_a_real_brand_at_the_demo_address_is_left_alone() -> None:
+    owner = User.objects.create_user("real@brand.test", "pass-word-1")
+    real = tenants.create("真实品牌", "retail", owner, slug="demo")
+    with pytest.raises(CommandError, match="belongs to a real brand"):
+        _create()
+    with tenant_scope(real):
+        assert Item.objects.count() == 0
+
+
+@pytest.mark.parametrize("hosts", [["fanwise.example"], ["*"], ["localhost", "fanwise.example"]])
+def test_the_known_password_is_refused_where_others_can_reach_the_site(settings, hosts: list[str]) -> None:
+    settings.DEBUG, settings.ALLOWED_HOSTS = False, hosts
+    with pytest.raises(CommandError, match="FANWISE_DEMO_PASSWORD"):
+        _create()
+    assert not User.objects.exists()
+    assert not Tenant.objects.exists()
