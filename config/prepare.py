@@ -5,12 +5,13 @@ One process for all steps, so that Django is loaded once: `python -m config.prep
 
 import hashlib
 import io
+import os
 from pathlib import Path
 
 import django
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from config.bootstrap import run_step
 from config.state import write_private
@@ -47,9 +48,12 @@ def migrate() -> None:
 
 
 def create_demo_brand() -> None:
-    """Makes the demo brand when it is missing; keeps what the command says (the login) for ./run to show."""
+    """Makes the demo brand when it is missing; keeps what the command says (the login, or why not) for ./run to show."""
     said = io.StringIO()
-    call_command("create_demo_brand", stdout=said)
+    try:
+        call_command("create_demo_brand", stdout=said)
+    except CommandError as error:  # the site is useful without it
+        said.write(f"{error}\nFANWISE_DEMO=0 starts without the demo brand.")
     write_private(settings.STATE_DIR / "demo_login.txt", said.getvalue())
 
 
@@ -59,7 +63,8 @@ def main() -> None:
     run_step("compiling translations", compile_messages)
     run_step("collecting static files", collect_static)
     run_step("migrating the database", migrate)
-    run_step("making the demo brand", create_demo_brand)
+    if os.environ.get("FANWISE_DEMO", "1") != "0":
+        run_step("making the demo brand", create_demo_brand)
 
 
 if __name__ == "__main__":
