@@ -48,7 +48,7 @@ def migrate() -> None:
 
 
 def create_demo_brand() -> None:
-    """Makes the demo brand when it is missing; keeps what the command says (the login, or why not) for ./run to show."""
+    """Makes the demo brand when it is missing; keeps what the command says (the login or why not) for later."""
     said = io.StringIO()
     try:
         call_command("create_demo_brand", stdout=said)
