@@ -198,7 +198,7 @@ def _event_query(windows: _Windows, config: EngagementExtractConfig, contacts: s
     return _Query(sql, params, list(EVENT_FEATURES))
 
 
-def _row(query: str, params: Mapping[str, object] | None = None) -> tuple[Any, ...]:
+def _row(query: str, params: Mapping[str, Any] | None = None) -> tuple[Any, ...]:
     with connection.cursor() as cursor:
         cursor.execute(query, {"tenant": current_tenant_id(), **(params or {})})
         row: tuple[Any, ...] = cursor.fetchone()

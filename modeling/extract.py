@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 from django.db import connection
@@ -46,9 +47,10 @@ ALLOWED_CONTACTS = """SELECT contact.id FROM audience_contact AS contact
         WHERE consent.tenant_id = contact.tenant_id AND consent.contact_id = contact.id
           AND consent.purpose = 'training' AND consent.state IN ('denied', 'withdrawn'))"""
 """SQL of the contacts whose data may teach a model."""
-_INTERESTS = f"""FROM audience_event
+INTERESTS = f"""FROM audience_event
     WHERE tenant_id = %(tenant)s AND item_id IS NOT NULL AND kind = ANY(%(kinds)s)
       AND contact_id IN ({ALLOWED_CONTACTS})"""
+"""SQL of the events that may teach a next-item model; takes `kinds`."""
 _ITEM_FIELDS = "id, kind, category, author, array_to_string(tags, ',')"
 _ITEMS = "FROM catalog_item WHERE tenant_id = %(tenant)s"
 
@@ -68,7 +70,7 @@ class NextItemFrames:
 def next_item_frames() -> NextItemFrames:
     """The brand's interests and catalogue. Events of items that vanished while reading are left out."""
     events = read_frame(
-        f"SELECT contact_id, item_id, kind, (extract(epoch FROM occurred_at) * 1000000)::bigint {_INTERESTS}",  # noqa: S608
+        f"SELECT contact_id, item_id, kind, (extract(epoch FROM occurred_at) * 1000000)::bigint {INTERESTS}",  # noqa: S608
         {"kinds": list(INTEREST_KINDS)},
         {"user_key": pl.Int64, "item_key": pl.Int64, "action": pl.Int16, "occurred_micros": pl.Int64},
     )
@@ -89,13 +91,13 @@ def next_item_frames() -> NextItemFrames:
 
 def fingerprint_next_item() -> str:
     """A digest of the rows `next_item_frames` would read, without reading them out: same rows, same digest."""
-    events = f"SELECT count(*), coalesce(bit_xor(uuid_hash_extended(source_key, contact_id)), 0) {_INTERESTS}"
+    events = f"SELECT count(*), coalesce(bit_xor(uuid_hash_extended(source_key, contact_id)), 0) {INTERESTS}"
     rows = f"hashtextextended(concat_ws(chr(31), {_ITEM_FIELDS}), 0)"
     items = f"SELECT count(*), coalesce(bit_xor({rows}), 0) {_ITEMS}"
     return fingerprint([events, items], {"kinds": list(INTEREST_KINDS)})
 
 
-def fingerprint(queries: list[str], params: Mapping[str, object]) -> str:
+def fingerprint(queries: list[str], params: Mapping[str, Any]) -> str:
     """SHA-256 over the single rows that the queries give; `%(tenant)s` is the tenant in scope."""
     facts = []
     with connection.cursor() as cursor:
@@ -105,13 +107,14 @@ def fingerprint(queries: list[str], params: Mapping[str, object]) -> str:
     return sha256_hex(repr(facts))
 
 
-def read_frame(query: str, params: Mapping[str, object], schema: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
+def read_frame(query: str, params: Mapping[str, Any], schema: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
     """The rows of a SELECT, streamed by COPY in bounded blocks; `%(tenant)s` is the tenant in scope.
 
     COPY (SELECT ...) obeys row-level security, which COPY of a table refuses to do.
     """
     copy_out = f"COPY ({query}) TO STDOUT (FORMAT csv)"
-    statement = connection.ops.compose_sql(copy_out, {"tenant": current_tenant_id(), **params})
+    operations: Any = connection.ops  # PostgreSQL alone has compose_sql
+    statement = operations.compose_sql(copy_out, {"tenant": current_tenant_id(), **params})
     frames, block = [pl.DataFrame(schema=schema)], bytearray()
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
         for row in copy:  # whole rows, so a block never ends inside one

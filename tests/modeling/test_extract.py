@@ -13,6 +13,7 @@ from audience.models import Consent, Contact, Engagement, Import
 from catalog.models import Item
 from modeling import engagement_extract, extract
 from modeling.engagement_extract import EngagementExtractConfig
+from tests.modeling.behaviour import fill
 
 AT = datetime(2026, 5, 1, 8, tzinfo=UTC)
 
@@ -93,8 +94,8 @@ def test_the_whole_catalogue_comes_with_any_text(anna, book, lamp):
     ]
 
 
-def test_blocks_of_the_stream_join_without_loss(fill_brand, monkeypatch):
-    fill_brand(20, 9, 9)
+def test_blocks_of_the_stream_join_without_loss(scope, monkeypatch):
+    fill(20, 9, 9)
     whole = extract.next_item_frames().interactions
     monkeypatch.setattr(extract, "BLOCK_BYTES", 100)
     assert extract.next_item_frames().interactions.equals(whole)

@@ -1,0 +1,85 @@
+"""The live curve of a run as ECharts options. Reads training points; pure otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from modeling.models import Purpose, TrainingPoint, TrainingRun
+
+MAX_POINTS = 400
+_QUALITY = {
+    Purpose.NEXT_ITEM.value: (("ndcg_at_10", "NDCG@10"), ("hr_at_10", "HR@10")),
+    Purpose.ENGAGEMENT.value: (("auc", "AUC"), ("f1", "F1")),
+}
+
+
+def loss_chart(run: TrainingRun, points: Sequence[TrainingPoint]) -> dict[str, Any]:
+    """Training loss over epochs, thinned to what a screen can show."""
+    while_training = [point for point in points if not point.values["metrics"]] or points
+    line = [[_epochs(point), round(point.values["loss"], 5)] for point in thin(while_training)]
+    series = [_line(_("Training loss"), line)]
+    validation = [
+        [point.epoch, round(point.values["metrics"]["log_loss"], 5)]
+        for point in points
+        if "log_loss" in point.values["metrics"]
+    ]
+    if validation:
+        series.append(_line(_("Validation loss"), validation))
+    return _options(series)
+
+
+def quality_chart(run: TrainingRun, points: Sequence[TrainingPoint]) -> dict[str, Any]:
+    """Validation quality after each epoch, with the best simple model as a line once it is measured."""
+    measured = [point for point in points if point.values["metrics"]]
+    series = [
+        _line(name, [[point.epoch, round(point.values["metrics"][key], 5)] for point in measured], is_dotted=True)
+        for key, name in _QUALITY[run.purpose]
+    ]
+    simple = _simple_quality(run)
+    if simple is not None:
+        name = _QUALITY[run.purpose][0][1]
+        series[0]["markLine"] = {
+            "symbol": "none",
+            "data": [{"yAxis": round(simple, 5), "name": name}],
+            "label": {"formatter": _("best simple model: %(name)s") % {"name": name}, "position": "insideStartTop"},
+        }
+    return _options(series)
+
+
+def thin(points: Sequence[TrainingPoint]) -> Sequence[TrainingPoint]:
+    """At most MAX_POINTS of them, evenly, the newest always among them."""
+    stride = -(-len(points) // MAX_POINTS) or 1
+    return points[::-1][::stride][::-1]
+
+
+def _simple_quality(run: TrainingRun) -> float | None:
+    """Validation value of the best simple model for the chart's first metric, from the finished run."""
+    kind = run.result.get("verdict", {}).get("simple_kind")
+    key = _QUALITY[run.purpose][0][0]
+    found = [model["metrics"]["valid"].get(key) for model in run.result.get("models", []) if model["kind"] == kind]
+    return found[0] if found else None
+
+
+def _epochs(point: TrainingPoint) -> float:
+    """Epochs done, in fractions."""
+    values = point.values
+    return round(point.step / values["num_steps"] * values["num_epochs"], 3) if values["num_steps"] else point.epoch
+
+
+def _line(name: str, data: list[list[float]], *, is_dotted: bool = False) -> dict[str, Any]:
+    return {"type": "line", "name": name, "data": data, "showSymbol": is_dotted, "smooth": False}
+
+
+def _options(series: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "animation": False,
+        "grid": {"left": 8, "right": 16, "top": 36, "bottom": 28, "containLabel": True},
+        "legend": {"top": 0, "left": 0},
+        "tooltip": {"trigger": "axis"},
+        "xAxis": {"type": "value", "name": _("epoch"), "nameLocation": "middle", "nameGap": 22, "minInterval": 1},
+        "yAxis": {"type": "value", "scale": True},
+        "series": series,
+    }

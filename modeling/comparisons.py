@@ -1,0 +1,163 @@
+"""Models side by side, measured on the same split; what the pages of runs and versions show. Reads rows only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from audience.models import Contact
+from catalog.models import Item
+from modeling.labels import METRICS, Metric
+from modeling.models import ModelVersion, Purpose, TrainingPoint, TrainingRun
+from modeling.versions import SIMPLE_KINDS, is_allowed_live, live, previous
+
+NUM_SAMPLE_EPOCHS = 12
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of the table."""
+
+    value: float | None
+    is_best: bool
+
+
+@dataclass(frozen=True)
+class Line:
+    """One version's line of the table."""
+
+    version: ModelVersion
+    cells: list[Cell]
+    seconds: float | None
+    is_promotable: bool
+
+
+@dataclass(frozen=True)
+class Table:
+    """Versions measured on one split of one dataset."""
+
+    metrics: tuple[Metric, ...]
+    lines: list[Line]
+    run: TrainingRun
+
+    @property
+    def split(self) -> str:
+        """The name of the split; empty where there is only one."""
+        return str(self.run.result.get("split", ""))
+
+
+def table_of(versions: Iterable[ModelVersion]) -> Table:
+    """A table of versions that were measured on the same split; test values, the best of each column marked."""
+    listed = list(versions)
+    metrics = METRICS[listed[0].purpose]
+    columns = [
+        _mark_best(metric, [version.metrics["test"].get(metric.key) for version in listed]) for metric in metrics
+    ]
+    lines = [
+        Line(version, list(cells), _seconds(version), version.stage != "live" and is_allowed_live(version))
+        for version, *cells in zip(listed, *columns, strict=True)
+    ]
+    return Table(metrics, lines, listed[0].run)
+
+
+def tables(purpose: str) -> list[Table]:
+    """All versions of a purpose, one table per dataset and split, the newest first."""
+    groups: dict[tuple[Any, ...], list[ModelVersion]] = {}
+    for version in ModelVersion.objects.filter(purpose=purpose).select_related("run", "dataset"):
+        groups.setdefault((version.dataset_id, version.run.result.get("split")), []).append(version)
+    return [table_of(versions) for versions in groups.values()]
+
+
+def _mark_best(metric: Metric, values: list[float | None]) -> list[Cell]:
+    known = [value for value in values if value is not None]
+    best = (max if metric.is_higher_better else min)(known) if len(known) > 1 else None
+    return [Cell(value, best is not None and value == best) for value in values]
+
+
+def _seconds(version: ModelVersion) -> float | None:
+    models = version.run.result.get("models", [])
+    return next((model["seconds"] for model in models if model["kind"] == version.kind), None)
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """How often a classifier was right and wrong on the test rows."""
+
+    kind: str
+    true_positives: int
+    false_positives: int
+    false_negatives: int
+    true_negatives: int
+
+
+def confusion_of(versions: Iterable[ModelVersion]) -> Confusion | None:
+    """The confusion of the deep classifier among the versions, else of the last one; None for recommenders."""
+    names = ("true_positives", "false_positives", "false_negatives", "true_negatives")
+    found = [version for version in versions if names[0] in version.metrics["test"]]
+    if not found:
+        return None
+    chosen = next((version for version in found if version.kind not in SIMPLE_KINDS), found[-1])
+    return Confusion(chosen.kind, *(int(chosen.metrics["test"][name]) for name in names))
+
+
+@dataclass(frozen=True)
+class PurposeCard:
+    """What serves for one purpose."""
+
+    purpose: Purpose
+    live: ModelVersion | None
+    previous: ModelVersion | None
+    metrics: list[tuple[Metric, float | None]]
+
+    @property
+    def verdict(self) -> dict[str, Any]:
+        """The gate's verdict in the run of the live version."""
+        verdict: dict[str, Any] = self.live.run.result.get("verdict", {}) if self.live else {}
+        return verdict
+
+
+def card_of(purpose: Purpose) -> PurposeCard:
+    """The live version of a purpose with its test metrics."""
+    version = live(purpose)
+    values = version.metrics["test"] if version else {}
+    return PurposeCard(
+        purpose, version, previous(purpose), [(metric, values.get(metric.key)) for metric in METRICS[purpose]]
+    )
+
+
+@dataclass(frozen=True)
+class SampleList:
+    """What the model would have shown one follower; `is_new` marks what it did not show an epoch before."""
+
+    contact: Contact | None
+    items: list[tuple[Item | None, bool]]
+
+
+@dataclass(frozen=True)
+class SampleEpoch:
+    """The sample lists after one epoch."""
+
+    number: int
+    lists: list[SampleList]
+
+
+def sample_epochs(points: Iterable[TrainingPoint]) -> list[SampleEpoch]:
+    """The sample followers' lists after the last epochs, newest first, with people and titles."""
+    shown = [point for point in points if point.values.get("samples")][-NUM_SAMPLE_EPOCHS - 1 :]
+    samples = [sample for point in shown for sample in point.values["samples"]]
+    contacts = Contact.objects.in_bulk({sample["user_key"] for sample in samples})
+    items = Item.objects.in_bulk({key for sample in samples for key in sample["item_keys"]})
+    epochs: list[SampleEpoch] = []
+    before: dict[int, list[int]] = {}
+    for point in shown:
+        lists = [
+            SampleList(
+                contacts.get(sample["user_key"]),
+                [(items.get(key), key not in before.get(sample["user_key"], [key])) for key in sample["item_keys"]],
+            )
+            for sample in point.values["samples"]
+        ]
+        before = {sample["user_key"]: sample["item_keys"] for sample in point.values["samples"]}
+        epochs.append(SampleEpoch(int(point.epoch), lists))
+    return epochs[::-1][:NUM_SAMPLE_EPOCHS]

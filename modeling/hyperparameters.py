@@ -1,0 +1,121 @@
+"""The settings of a run that people may change, with their limits: forms and REST API offer exactly these.
+
+Everything else of a configuration stands in its preset. Free of database access.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
+
+from modeling.errors import ConfigInvalid
+from modeling.models import Purpose
+
+PRESETS = ("quick", "standard")
+"""What people choose from; "debug" (tests) and "simple" (`runs.start_simple`) exist beside them."""
+
+
+@dataclass(frozen=True)
+class Hyperparameter:
+    """One setting: where it stands in the configuration, its limits and what it does."""
+
+    name: str
+    section: str
+    """Field of the configuration that holds it; empty for the top level."""
+    label: Any
+    help_text: Any
+    low: float
+    high: float
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether only whole numbers make sense."""
+        return isinstance(self.low, int)
+
+    def read(self, config: Mapping[str, Any]) -> Any:
+        """The value in a configuration's plain form."""
+        return (config[self.section] if self.section else config)[self.name]
+
+    def write(self, config: dict[str, Any], value: Any) -> None:
+        """Put the value into a configuration's plain form; raises ConfigInvalid outside the limits."""
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not self.low <= value <= self.high or (self.is_whole and int(value) != value):
+            raise ConfigInvalid(
+                gettext_noop("%(name)s must be a number from %(low)s to %(high)s."),
+                name=self.name,
+                low=self.low,
+                high=self.high,
+            )
+        section = config[self.section] if self.section else config
+        section[self.name] = int(value) if self.is_whole else float(value)
+
+
+_NEXT_ITEM = (
+    Hyperparameter(
+        "max_epochs", "trainer", _("Epochs at most"),
+        _("Passes over all behaviour. Training stops earlier when it no longer gets better."), 1, 200,
+    ),
+    Hyperparameter(
+        "patience", "trainer", _("Patience"),
+        _("Stop after this many epochs without a better validation result."), 1, 50,
+    ),
+    Hyperparameter(
+        "learning_rate", "trainer", _("Learning rate"),
+        _("How big the steps are. Too high and the loss jumps, too low and it takes long."), 0.00001, 0.1,
+    ),
+    Hyperparameter(
+        "batch_events", "trainer", _("Events per step"), _("More is steadier and needs more memory."), 256, 65536
+    ),
+    Hyperparameter(
+        "weight_decay", "trainer", _("Weight decay"),
+        _("Pulls weights towards zero, against learning by heart."), 0.0, 1.0,
+    ),
+    Hyperparameter(
+        "width", "transformer", _("Width"),
+        _("Numbers that describe each item. Wider knows more and needs more data."), 8, 512,
+    ),
+    Hyperparameter("num_blocks", "transformer", _("Blocks"), _("Layers of attention."), 1, 8),
+    Hyperparameter("num_heads", "transformer", _("Heads"), _("Views per layer; must divide the width."), 1, 8),
+    Hyperparameter(
+        "max_events", "transformer", _("History length"), _("How many of a follower's newest acts are read."), 5, 500
+    ),
+    Hyperparameter(
+        "dropout", "transformer", _("Dropout"),
+        _("Share of signals hidden while training, against learning by heart."), 0.0, 0.8,
+    ),
+)  # fmt: skip
+_ENGAGEMENT = (
+    Hyperparameter(
+        "max_epochs", "trainer", _("Epochs at most"),
+        _("Passes over all behaviour. Training stops earlier when it no longer gets better."), 1, 1000,
+    ),
+    Hyperparameter(
+        "patience", "trainer", _("Patience"),
+        _("Stop after this many epochs without a better validation result."), 1, 200,
+    ),
+    Hyperparameter(
+        "learning_rate", "trainer", _("Learning rate"),
+        _("How big the steps are. Too high and the loss jumps, too low and it takes long."), 0.00001, 0.1,
+    ),
+    Hyperparameter(
+        "batch_rows", "trainer", _("Followers per step"), _("More is steadier and needs more memory."), 8, 4096
+    ),
+    Hyperparameter(
+        "weight_decay", "trainer", _("Weight decay"),
+        _("Pulls weights towards zero, against learning by heart."), 0.0, 1.0,
+    ),
+    Hyperparameter("hidden_1", "network", _("First hidden layer"), _("Number of its neurons."), 2, 1024),
+    Hyperparameter("hidden_2", "network", _("Second hidden layer"), _("Number of its neurons."), 2, 1024),
+    Hyperparameter(
+        "dropout", "network", _("Dropout"),
+        _("Share of signals hidden while training, against learning by heart."), 0.0, 0.8,
+    ),
+)  # fmt: skip
+HYPERPARAMETERS: dict[str, tuple[Hyperparameter, ...]] = {
+    Purpose.NEXT_ITEM.value: _NEXT_ITEM,
+    Purpose.ENGAGEMENT.value: _ENGAGEMENT,
+}

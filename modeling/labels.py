@@ -1,0 +1,142 @@
+"""What model kinds, metrics, presets and verdicts are called, in words a marketer understands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, gettext_noop
+
+from modeling.models import Purpose
+
+KINDS: dict[str, tuple[Any, Any]] = {
+    "popularity": (
+        gettext_lazy("Popularity"),
+        gettext_lazy("Shows what most followers liked lately; the same for everybody."),
+    ),
+    "item_knn": (
+        gettext_lazy("Item neighbours"),
+        gettext_lazy("Shows what others did soon after the things this follower did."),
+    ),
+    "transformer": (
+        gettext_lazy("Transformer"),
+        gettext_lazy("A neural network that reads a follower's acts in order and predicts the next."),
+    ),
+    "transformer_knn": (
+        gettext_lazy("Transformer with item neighbours"),
+        gettext_lazy("The neural network and the item neighbours decide together."),
+    ),
+    "majority": (
+        gettext_lazy("Majority"),
+        gettext_lazy("Gives every follower the same chance: the share of those who converted."),
+    ),
+    "logistic": (
+        gettext_lazy("Logistic regression"),
+        gettext_lazy("Gives each kind of behaviour a weight and adds them up."),
+    ),
+    "engagement_dnn": (
+        gettext_lazy("Deep network"),
+        gettext_lazy("A neural network with two hidden layers that also sees how kinds of behaviour act together."),
+    ),
+}
+"""Kind -> name and what it does."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One measure of quality."""
+
+    key: str
+    label: Any
+    help_text: Any
+    is_higher_better: bool = True
+
+
+METRICS: dict[str, tuple[Metric, ...]] = {
+    Purpose.NEXT_ITEM.value: (
+        Metric("hr_at_10", "HR@10", gettext_lazy("Share of followers whose next item is among the ten recommended.")),
+        Metric("ndcg_at_10", "NDCG@10", gettext_lazy("The same, and the more the higher up the item stands.")),
+        Metric("mrr", "MRR", gettext_lazy("One divided by the place of the next item, on average.")),
+        Metric(
+            "coverage_at_10",
+            gettext_lazy("Coverage"),
+            gettext_lazy("Share of the catalogue that is recommended to anybody at all."),
+        ),
+    ),
+    Purpose.ENGAGEMENT.value: (
+        Metric("accuracy", gettext_lazy("Accuracy"), gettext_lazy("Share of followers judged rightly.")),
+        Metric("precision", gettext_lazy("Precision"), gettext_lazy("Of those said to convert, how many did.")),
+        Metric("recall", gettext_lazy("Recall"), gettext_lazy("Of those who converted, how many were found.")),
+        Metric("f1", "F1", gettext_lazy("Precision and recall in one number.")),
+        Metric(
+            "auc",
+            "AUC",
+            gettext_lazy("Chance that a follower who converted is ranked above one who did not; 0.5 is a guess."),
+        ),
+        Metric("log_loss", gettext_lazy("Log-loss"), gettext_lazy("How far off the probabilities are."), False),
+    ),
+}
+PRESETS: dict[str, tuple[Any, Any]] = {
+    "quick": (gettext_lazy("Quick"), gettext_lazy("A small network; minutes for a brand of ordinary size.")),
+    "standard": (gettext_lazy("Standard"), gettext_lazy("The full network; better, and several times slower.")),
+    "simple": (gettext_lazy("Simple models only"), gettext_lazy("Popularity and item neighbours; seconds.")),
+    "debug": (gettext_lazy("Debug"), gettext_lazy("A tiny network for tests.")),
+}
+
+SERVING = {
+    "first": gettext_noop("It is the brand's first model and serves since then."),
+    "replaced": gettext_noop("It replaced the version that served before."),
+    "deep_stays": gettext_noop("A deep model that had shown its gain serves already and stays."),
+    "better_stays": gettext_noop("The live version is better on the same data and stays."),
+}
+"""What became of a run's best model, by the code `versions.serve` returns."""
+
+
+def kind_label(kind: str) -> str:
+    """The kind's name."""
+    return str(KINDS[kind][0]) if kind in KINDS else kind
+
+
+def explain_verdict(verdict: dict[str, Any]) -> str:
+    """The gate's verdict in one or two sentences; empty without one (no deep model was fitted)."""
+    if not verdict:
+        return ""
+    facts = {
+        "deep": kind_label(verdict["deep_kind"]),
+        "simple": kind_label(verdict["simple_kind"]),
+        "metric": _metric_name(verdict["metric"]),
+        "delta": f"{verdict['delta']:+.4f}",
+        "low": f"{verdict['low']:+.4f}",
+        "high": f"{verdict['high']:+.4f}",
+        "units": verdict["num_units"],
+    }
+    return _SENTENCES[verdict["code"]]() % facts
+
+
+def _metric_name(key: str) -> str:
+    return {"ndcg_at_10": "NDCG@10", "log_loss": _("log-loss (turned round, so that more is better)")}[key]
+
+
+def _say_better() -> str:
+    return _(
+        "The deep model (%(deep)s) beats the best simple one (%(simple)s): %(metric)s %(delta)s, "
+        "95 %% interval %(low)s to %(high)s, measured on %(units)s followers that neither had seen."
+    )
+
+
+def _say_not_better() -> str:
+    return _(
+        "No certain gain: the deep model (%(deep)s) against the best simple one (%(simple)s): %(metric)s %(delta)s, "
+        "95 %% interval %(low)s to %(high)s, measured on %(units)s followers. The simple model serves."
+    )
+
+
+def _say_too_few() -> str:
+    return _(
+        "Only %(units)s followers could be measured, too few to tell whether the deep model (%(deep)s) is better than "
+        "the simple one (%(simple)s). The simple model serves; more behaviour helps."
+    )
+
+
+_SENTENCES = {"deep_is_better": _say_better, "not_better": _say_not_better, "too_few_users": _say_too_few}

@@ -1,0 +1,136 @@
+"""Is there enough data to learn from, and what more would help. Reads the brand in scope; writes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import connection
+from django.utils.translation import gettext_noop
+
+from accounts.tenancy import current_tenant_id
+from common.errors import FanwiseError, NotEnoughData
+from modeling.engagement_extract import EngagementExtractConfig, count_labels
+from modeling.errors import LabelHasOneClass
+from modeling.extract import INTEREST_KINDS, INTERESTS
+from modeling.models import Purpose
+
+MAX_COUNTED = 200_000
+"""Events looked at; beyond that there is enough, and counting all would only cost time."""
+MIN_ITEMS_PER_CONTACT = 3
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One line of the readiness bar. `label` is an English source string."""
+
+    label: str
+    have: int
+    needed: int
+    recommended: int
+
+    @property
+    def is_met(self) -> bool:
+        """Whether training is possible as far as this line goes."""
+        return self.have >= self.needed
+
+    @property
+    def percent(self) -> int:
+        """How near to the recommended amount, 0 to 100."""
+        return min(100, 100 * self.have // self.recommended)
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """What a purpose needs against what the brand has."""
+
+    purpose: str
+    lines: tuple[Requirement, ...]
+    problem: FanwiseError | None = None
+    """A hindrance that more rows of the same kind would not mend."""
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether training may start."""
+        return self.problem is None and all(line.is_met for line in self.lines)
+
+    def require(self) -> None:
+        """Raise the reason why training may not start: NotEnoughData or LabelHasOneClass."""
+        if self.problem is not None:
+            raise self.problem
+        for line in self.lines:
+            if not line.is_met:
+                raise NotEnoughData(_SHORTAGES[line.label], have=line.have, needed=line.needed)
+
+
+_SHORTAGES = {
+    gettext_noop("Interactions"): gettext_noop(
+        "There are %(have)s interactions with items; training needs %(needed)s. Upload more behaviour."
+    ),
+    gettext_noop("Followers with three or more items"): gettext_noop(
+        "%(have)s followers met three or more different items; training needs %(needed)s. "
+        "Upload behaviour over a longer time or of more followers."
+    ),
+    gettext_noop("Items met"): gettext_noop(
+        "The behaviour touches %(have)s different items; training needs %(needed)s. Upload behaviour with more items."
+    ),
+    gettext_noop("Followers with behaviour and outcome"): gettext_noop(
+        "The outcome is known for %(have)s followers; training needs %(needed)s. Upload a larger table."
+    ),
+    gettext_noop("Followers who converted"): gettext_noop(
+        "%(have)s followers converted; training needs %(needed)s. Upload rows of more followers who did."
+    ),
+    gettext_noop("Followers who did not convert"): gettext_noop(
+        "%(have)s followers did not convert; training needs %(needed)s. Upload rows of more followers who did not."
+    ),
+}
+
+
+def of(purpose: str) -> Readiness:
+    """The readiness of the brand in scope for a deep model with its default data."""
+    if purpose == Purpose.NEXT_ITEM:
+        return of_next_item(is_simple=False)
+    return of_engagement(EngagementExtractConfig())
+
+
+def of_next_item(*, is_simple: bool) -> Readiness:
+    """Readiness for the next-item models; the simple ones need hardly anything."""
+    num_events, num_contacts, num_items = _count_interests()
+    needs = (9, 3, 3) if is_simple else (300, 30, 10)
+    labels = ("Interactions", "Followers with three or more items", "Items met")
+    recommended = (50_000, 1_000, 100)
+    rows = zip(labels, (num_events, num_contacts, num_items), needs, recommended, strict=True)
+    return Readiness(Purpose.NEXT_ITEM, tuple(Requirement(*row) for row in rows))
+
+
+def _count_interests() -> tuple[int, int, int]:
+    """Interactions, contacts with enough different items, items met; over at most MAX_COUNTED interactions."""
+    query = f"""WITH sample AS (SELECT contact_id, item_id {INTERESTS} LIMIT {MAX_COUNTED}),
+        people AS (SELECT FROM sample GROUP BY contact_id HAVING count(DISTINCT item_id) >= {MIN_ITEMS_PER_CONTACT})
+        SELECT (SELECT count(*) FROM sample), (SELECT count(*) FROM people),
+               (SELECT count(DISTINCT item_id) FROM sample)"""  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(query, {"tenant": current_tenant_id(), "kinds": list(INTEREST_KINDS)})
+        row: tuple[int, int, int] = cursor.fetchone()
+    return row
+
+
+def of_engagement(extract: EngagementExtractConfig) -> Readiness:
+    """Readiness for the engagement models on the rows that `extract` means."""
+    num_rows, num_positive = count_labels(extract.resolved())
+    num_negative = num_rows - num_positive
+    lines = (
+        Requirement("Followers with behaviour and outcome", num_rows, 150, 5_000),
+        Requirement("Followers who converted", num_positive, 15, 500),
+        Requirement("Followers who did not convert", num_negative, 15, 500),
+    )
+    return Readiness(Purpose.ENGAGEMENT, lines, _one_class(num_rows, num_positive))
+
+
+def _one_class(num_rows: int, num_positive: int) -> FanwiseError | None:
+    if not num_rows or 0 < num_positive < num_rows:
+        return None
+    return LabelHasOneClass(
+        "All %(rows)s followers have the same outcome, so there is nothing to tell apart. "
+        "Upload rows of both kinds: followers who converted and followers who did not.",
+        rows=num_rows,
+    )

@@ -1,0 +1,244 @@
+"""How each purpose gets from the brand's rows to fitted models: one recipe per kind of run, one contract.
+
+Stage: training. Reads the brand in scope; writes datasets and fitted models below the directories it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from django.conf import settings
+
+from modeling import datasets, engagement_extract, extract, readiness
+from modeling.classifiers import load_classifier
+from modeling.configs import JsonConfig
+from modeling.datasets import DatasetConfig
+from modeling.engagement_config import EngagementConfig
+from modeling.engagement_datasets import (
+    EngagementDataset,
+    EngagementDatasetConfig,
+    load_engagement_dataset,
+    write_engagement_dataset,
+)
+from modeling.engagement_extract import EngagementExtractConfig, EngagementFrame
+from modeling.errors import ConfigInvalid
+from modeling.gate import MIN_UNITS
+from modeling.hyperparameters import HYPERPARAMETERS
+from modeling.models import Purpose, TrainingRun
+from modeling.pipeline_config import PipelineConfig
+from modeling.progress import OnProgress, ShouldStop
+from modeling.readiness import Readiness
+from modeling.simple_models import fit_simple_models
+
+SIMPLE = "simple"
+"""The preset of runs that fit the simple models only, in seconds."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run brought."""
+
+    versions: list[Any]
+    """Each with kind, directory, metrics, notes and seconds."""
+    verdict: dict[str, Any]
+    """The gate's verdict; empty when no deep model was fitted."""
+    serving_kind: str
+    """The model that should serve."""
+    split: str = ""
+    """The split that everything was measured on, where there are several."""
+
+
+class Recipe(Protocol):
+    """From rows to fitted models."""
+
+    @property
+    def config(self) -> JsonConfig:
+        """How models are fitted."""
+        ...
+
+    @property
+    def data_config(self) -> JsonConfig:
+        """How the dataset is made."""
+        ...
+
+    def readiness(self) -> Readiness:
+        """Whether the brand in scope has enough data for it."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Digest of the rows `read` would give."""
+        ...
+
+    def read(self) -> Any:
+        """The rows, inside the brand's scope."""
+        ...
+
+    def write(self, directory: Path, frames: Any) -> tuple[str, dict[str, Any]]:
+        """Freeze the rows as a dataset; its hash and its counts. Raises DatasetTooSmall, LabelHasOneClass."""
+        ...
+
+    def fit(self, dataset: Path, directory: Path, on_progress: OnProgress, should_stop: ShouldStop) -> Outcome:
+        """Fit and compare, continuing from what `directory` holds."""
+        ...
+
+
+@dataclass(frozen=True)
+class NextItemRecipe:
+    """Popularity, item-kNN, Transformer and blend; or the first two alone."""
+
+    config: PipelineConfig
+    data_config: DatasetConfig
+    is_simple: bool
+
+    @classmethod
+    def make(cls, preset: str, changes: Mapping[str, Any]) -> NextItemRecipe:
+        config = changed(PipelineConfig.preset("quick" if preset == SIMPLE else preset), Purpose.NEXT_ITEM, changes)
+        trainer = replace(config.trainer, num_threads=settings.TRAINING_THREADS)
+        return cls(replace(config, trainer=trainer), DatasetConfig(), preset == SIMPLE)
+
+    @classmethod
+    def stored(cls, run: TrainingRun) -> NextItemRecipe:
+        config, data_config = PipelineConfig.from_dict(run.config), DatasetConfig.from_dict(run.dataset_config)
+        return cls(config, data_config, run.preset == SIMPLE)
+
+    def readiness(self) -> Readiness:
+        return readiness.of_next_item(is_simple=self.is_simple)
+
+    def fingerprint(self) -> str:
+        return extract.fingerprint_next_item()
+
+    def read(self) -> extract.NextItemFrames:
+        return extract.next_item_frames()
+
+    def write(self, directory: Path, frames: extract.NextItemFrames) -> tuple[str, dict[str, Any]]:
+        info = datasets.write_dataset(directory, frames.interactions, frames.items, frames.users, self.data_config)
+        return info.version, _counts(info)
+
+    def fit(self, dataset: Path, directory: Path, on_progress: OnProgress, should_stop: ShouldStop) -> Outcome:
+        loaded = datasets.load_dataset(dataset)
+        config = replace(self.config, split=self._measurable_split(loaded))
+        if self.is_simple:
+            return _outcome(fit_simple_models(loaded, config, directory, on_progress), config.split)
+        from modeling.pipeline import fit_next_item_models  # torch
+
+        return _outcome(fit_next_item_models(loaded, config, directory, on_progress, should_stop), config.split)
+
+    def _measurable_split(self, dataset: datasets.Dataset) -> str:
+        """The wanted split; leave-one-out, which measures everybody, when the newest behaviour has too few people."""
+        num_measured = min(dataset.info.time_valid_users, dataset.info.time_test_users)
+        return self.config.split if num_measured >= MIN_UNITS else "leave_one_out"
+
+
+@dataclass(frozen=True)
+class EngagementDataConfig(JsonConfig):
+    """How the engagement dataset is made."""
+
+    extract: EngagementExtractConfig = field(default_factory=EngagementExtractConfig)
+    """Which rows are read."""
+    dataset: EngagementDatasetConfig = field(default_factory=EngagementDatasetConfig)
+    """How they are split."""
+
+
+@dataclass(frozen=True)
+class EngagementRecipe:
+    """Majority, logistic regression and the deep network on behaviour counts."""
+
+    config: EngagementConfig
+    data_config: EngagementDataConfig
+
+    @classmethod
+    def make(cls, preset: str, changes: Mapping[str, Any]) -> EngagementRecipe:
+        names = {one.name for one in fields(EngagementExtractConfig)}
+        asked = {name: value for name, value in changes.items() if name in names}
+        rest = {name: value for name, value in changes.items() if name not in names}
+        extract_config = EngagementExtractConfig.from_dict(asked).resolved()
+        config = changed(EngagementConfig.preset(preset), Purpose.ENGAGEMENT, rest)
+        return cls(config, EngagementDataConfig(extract_config))
+
+    @classmethod
+    def stored(cls, run: TrainingRun) -> EngagementRecipe:
+        return cls(EngagementConfig.from_dict(run.config), EngagementDataConfig.from_dict(run.dataset_config))
+
+    def readiness(self) -> Readiness:
+        return readiness.of_engagement(self.data_config.extract)
+
+    def fingerprint(self) -> str:
+        return engagement_extract.fingerprint_engagement(self.data_config.extract)
+
+    def read(self) -> EngagementFrame:
+        return engagement_extract.engagement_frame(self.data_config.extract)
+
+    def write(self, directory: Path, frames: EngagementFrame) -> tuple[str, dict[str, Any]]:
+        info = write_engagement_dataset(
+            directory, frames.rows, frames.feature_names, engagement_extract.LABEL, self.data_config.dataset
+        )
+        return info.version, _counts(info)
+
+    def fit(self, dataset: Path, directory: Path, on_progress: OnProgress, should_stop: ShouldStop) -> Outcome:
+        from modeling.engagement_pipeline import fit_engagement_models  # torch
+
+        loaded = load_engagement_dataset(dataset)
+        outcome = fit_engagement_models(loaded, self.config, directory, on_progress, should_stop)
+        for version in outcome.versions:
+            version.metrics["test"] |= _confusion(version.directory, loaded)
+        return _outcome(outcome)
+
+
+def _confusion(directory: Path, dataset: EngagementDataset) -> dict[str, float]:
+    """Right and wrong answers of a fitted classifier on the test rows, at a probability of one half."""
+    features_RF, labels_R = dataset.part("test")
+    is_said_R = load_classifier(directory).probabilities(features_RF) >= 0.5
+    is_true_R = labels_R == 1
+    return {
+        "true_positives": float((is_said_R & is_true_R).sum()),
+        "false_positives": float((is_said_R & ~is_true_R).sum()),
+        "false_negatives": float((~is_said_R & is_true_R).sum()),
+        "true_negatives": float((~is_said_R & ~is_true_R).sum()),
+    }
+
+
+_RECIPES: dict[str, type[NextItemRecipe] | type[EngagementRecipe]] = {
+    Purpose.NEXT_ITEM.value: NextItemRecipe,
+    Purpose.ENGAGEMENT.value: EngagementRecipe,
+}
+
+
+def recipe_for(run: TrainingRun) -> Recipe:
+    """The recipe of a stored run."""
+    return _RECIPES[run.purpose].stored(run)
+
+
+def make_recipe(purpose: str, preset: str, changes: Mapping[str, Any]) -> Recipe:
+    """A preset with some settings changed, by name; raises ConfigInvalid."""
+    return _RECIPES[purpose].make(preset, changes)
+
+
+def changed(config: Any, purpose: str, changes: Mapping[str, Any]) -> Any:
+    """The configuration with some hyper-parameters replaced; raises ConfigInvalid for unknown names and bad values."""
+    known = {parameter.name: parameter for parameter in HYPERPARAMETERS[purpose]}
+    values = config.to_dict()
+    for name, value in changes.items():
+        if name not in known:
+            raise ConfigInvalid(
+                "%(name)s cannot be changed; these can: %(known)s.", name=name, known=", ".join(sorted(known))
+            )
+        known[name].write(values, value)
+    return config.from_dict(values)
+
+
+def preset_values(purpose: str, preset: str) -> dict[str, Any]:
+    """The values of the hyper-parameters in a preset."""
+    config = _RECIPES[purpose].make(preset, {}).config.to_dict()
+    return {parameter.name: parameter.read(config) for parameter in HYPERPARAMETERS[purpose]}
+
+
+def _counts(info: JsonConfig) -> dict[str, Any]:
+    """What the dataset's row says about it: everything but the configuration and the hash, which have columns."""
+    return {name: value for name, value in info.to_dict().items() if name not in ("config", "version")}
+
+
+def _outcome(fitted: Any, split: str = "") -> Outcome:
+    return Outcome(fitted.versions, fitted.verdict.to_dict() if fitted.verdict else {}, fitted.serving_kind, split)

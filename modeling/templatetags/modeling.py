@@ -1,0 +1,74 @@
+"""Names of kinds, metrics and presets, and numbers as the model pages show them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django import template
+
+from common.translation import translated
+from modeling import labels
+from modeling.hyperparameters import HYPERPARAMETERS
+from modeling.models import TrainingRun
+from modeling.versions import SIMPLE_KINDS
+
+register = template.Library()
+
+
+@register.filter
+def kind_label(kind: str) -> str:
+    """The name of a model kind."""
+    return labels.kind_label(kind)
+
+
+@register.filter
+def kind_text(kind: str) -> str:
+    """What a model kind does, in one sentence."""
+    return str(labels.KINDS[kind][1]) if kind in labels.KINDS else ""
+
+
+@register.filter
+def is_deep(kind: str) -> bool:
+    """Whether the kind is a neural network."""
+    return kind not in SIMPLE_KINDS
+
+
+@register.filter
+def preset_label(preset: str) -> str:
+    """The name of a preset."""
+    return str(labels.PRESETS[preset][0]) if preset in labels.PRESETS else preset
+
+
+@register.filter
+def decimals(value: Any, places: int = 4) -> str:
+    """A measured number; a dash where nothing was measured."""
+    return f"{value:.{places}f}" if isinstance(value, int | float) else "–"
+
+
+@register.filter
+def preset_text(preset: str) -> str:
+    """What a preset means."""
+    return str(labels.PRESETS[preset][1]) if preset in labels.PRESETS else ""
+
+
+@register.filter
+def verdict_text(verdict: dict[str, Any]) -> str:
+    """The gate's verdict as sentences."""
+    return labels.explain_verdict(verdict)
+
+
+@register.filter
+def serving_text(code: str) -> str:
+    """What became of a run's best model."""
+    return translated(labels.SERVING.get(code, ""))
+
+
+@register.filter
+def from_seconds(seconds: int) -> datetime:
+    """Unix seconds as a time."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+@register.filter
+def settings_of(run: TrainingRun) -> list[tuple[Any, Any]]:
+    """Names and values of the run's hyper-parameters."""
+    return [(parameter.label, parameter.read(run.config)) for parameter in HYPERPARAMETERS[run.purpose]]
