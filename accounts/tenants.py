@@ -1,6 +1,7 @@
 """Brands and their members."""
 
 from allauth.account.forms import ResetPasswordForm
+from allauth.core.context import request_context
 from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
@@ -50,10 +51,15 @@ def add_member(tenant: Tenant, email: str, role: str, by: Actor, request: HttpRe
     membership = Membership.objects.create(tenant=tenant, user=user, role=role)
     record(by, "add", "member", user.email, role=role)
     if is_new and request is not None:
-        form = ResetPasswordForm({"email": user.email})
-        if form.is_valid():
-            transaction.on_commit(lambda: form.save(request))
+        transaction.on_commit(lambda: _invite(user, request))
     return membership
+
+
+def _invite(user: User, request: HttpRequest) -> None:
+    form = ResetPasswordForm({"email": user.email})
+    with request_context(request):
+        if form.is_valid():
+            form.save(request)
 
 
 def change_role(membership: Membership, role: str, by: Actor) -> None:
