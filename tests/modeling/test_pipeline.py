@@ -1,0 +1,158 @@
+"""A whole run: every model on the same split, published, comparable, repeatable."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modeling.artifacts import read_description
+from modeling.blending import BlendRecommender, choose_blend, combine
+from modeling.classifiers import load_classifier
+from modeling.datasets import Dataset
+from modeling.engagement_config import EngagementConfig
+from modeling.engagement_pipeline import fit_engagement_models
+from modeling.errors import ConfigInvalid, TrainingCancelled
+from modeling.evaluation import evaluate, measured_users
+from modeling.histories import History
+from modeling.pipeline import fit_next_item_models
+from modeling.pipeline_config import PRESETS, PipelineConfig
+from modeling.progress import TrainingPoint
+from modeling.recommenders import load_recommender
+from modeling.simple_models import NextItemOutcome, fit_simple_models
+from tests.modeling.learning import ignore, make_dataset, make_engagement, never
+
+KINDS = ["popularity", "item_knn", "transformer", "transformer_knn"]
+CONFIG = replace(PipelineConfig.preset("debug"), refit=False)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return make_dataset(tmp_path_factory.mktemp("data") / "ds")
+
+
+@pytest.fixture(scope="module")
+def outcome(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> NextItemOutcome:
+    return fit_next_item_models(dataset, CONFIG, tmp_path_factory.mktemp("run"), ignore, never)
+
+
+def test_every_model_is_published_with_its_metrics(dataset: Dataset, outcome: NextItemOutcome) -> None:
+    assert [version.kind for version in outcome.versions] == KINDS
+    for version in outcome.versions:
+        description = read_description(version.directory)
+        assert description["metrics"] == version.metrics
+        assert description["dataset_version"] == dataset.info.version
+        assert version.metrics["test"]["num_users"] == 60
+
+
+def test_what_is_measured_is_what_serves(dataset: Dataset, outcome: NextItemOutcome) -> None:
+    test = measured_users(dataset, dataset.leave_one_out, "test")
+    for version in outcome.versions:
+        again = evaluate(load_recommender(version.directory), test).metrics
+        assert again == pytest.approx(version.metrics["test"], rel=1e-6)
+
+
+def test_the_knn_knows_the_ring(outcome: NextItemOutcome) -> None:
+    assert outcome.version("item_knn").metrics["test"]["ndcg_at_10"] > 0.6
+    assert outcome.version("popularity").metrics["test"]["ndcg_at_10"] < 0.4
+
+
+def test_every_recommender_keeps_the_contract(dataset: Dataset, outcome: NextItemOutcome) -> None:
+    history = dataset.history(3, int(dataset.offsets[3]) + 6)
+    for version in outcome.versions:
+        recommender = load_recommender(version.directory)
+        assert recommender.item_keys_N.tolist() == dataset.item_keys_N.tolist()
+        for one in (history, History.empty()):
+            scores = recommender.scores(one)
+            assert (scores.dtype, scores.shape) == (np.float32, (30,))
+            assert np.isfinite(scores).all()
+            assert recommender.contributions(one, 5).shape == (len(one),)
+        np.testing.assert_allclose(recommender.scores_many([history])[0], recommender.scores(history), atol=1e-5)
+
+
+def test_refit_serves_all_events_but_reports_the_measured_model(
+    dataset: Dataset, outcome: NextItemOutcome, tmp_path: Path
+) -> None:
+    refitted = fit_next_item_models(dataset, replace(CONFIG, refit=True), tmp_path, ignore, never)
+    for kind in KINDS:
+        assert refitted.version(kind).metrics["test"] == pytest.approx(outcome.version(kind).metrics["test"])
+        assert refitted.version(kind).notes["is_refit"]
+    history = dataset.history(0, int(dataset.offsets[1]))
+    for kind in ("item_knn", "transformer"):
+        served, measured = (load_recommender(one.version(kind).directory) for one in (refitted, outcome))
+        assert not np.allclose(served.scores(history), measured.scores(history))
+
+
+def test_cancelled_run_continues_to_the_same_versions(
+    dataset: Dataset, outcome: NextItemOutcome, tmp_path: Path
+) -> None:
+    answers = iter([False] * 3 + [True])
+    with pytest.raises(TrainingCancelled):
+        fit_next_item_models(dataset, CONFIG, tmp_path, ignore, lambda: next(answers))
+    assert not (tmp_path / "versions").exists()
+    again = fit_next_item_models(dataset, CONFIG, tmp_path, ignore, never)
+    for kind in KINDS:
+        files, expected = (read_description(one.version(kind).directory)["files"] for one in (again, outcome))
+        assert files == expected
+
+
+def test_simple_models_alone_come_without_a_verdict(dataset: Dataset, tmp_path: Path) -> None:
+    points: list[TrainingPoint] = []
+    outcome = fit_simple_models(dataset, CONFIG, tmp_path, points.append)
+    assert [version.kind for version in outcome.versions] == ["popularity", "item_knn"]
+    assert (outcome.verdict, outcome.serving_kind) == (None, "item_knn")
+    assert [point.stage for point in points] == ["popularity", "item_knn"]
+
+
+def test_time_split_runs_end_to_end(dataset: Dataset, tmp_path: Path) -> None:
+    outcome = fit_next_item_models(dataset, replace(CONFIG, split="time", refit=True), tmp_path, ignore, never)
+    assert outcome.version("transformer").metrics["test"]["num_users"] == dataset.info.time_test_users
+
+
+def test_blend_weight_zero_is_the_transformer_and_validation_chooses(
+    dataset: Dataset, outcome: NextItemOutcome
+) -> None:
+    blend = load_recommender(outcome.version("transformer_knn").directory)
+    assert isinstance(blend, BlendRecommender)
+    validation = measured_users(dataset, dataset.leave_one_out, "valid")
+    chosen = choose_blend(blend.transformer, blend.item_knn, validation, CONFIG.blend)
+    qualities = {}
+    for weight in CONFIG.blend.weights:
+        qualities[weight] = evaluate(replace(blend, weight=weight), validation).mean_ndcg
+    assert chosen.weight == max(qualities, key=lambda weight: qualities[weight])
+    assert qualities[0.0] == pytest.approx(evaluate(blend.transformer, validation).mean_ndcg)
+
+
+def test_combine_adds_logs() -> None:
+    combined = combine(np.array([[1.0, 2.0]], np.float32), np.array([[3.0, 1.0]], np.float32), 2.0, 0.25)
+    np.testing.assert_allclose(combined, [[1.0 + 2 * np.log(1.0), 2.0 + 2 * np.log(0.5)]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_presets_round_trip_through_json(name: str) -> None:
+    config = PipelineConfig.preset(name)
+    again = PipelineConfig.from_json(config.to_json())
+    assert again == config
+    assert again.config_hash == config.config_hash
+    assert replace(config, refit=not config.refit).config_hash != config.config_hash
+
+
+def test_wrong_settings_are_refused() -> None:
+    with pytest.raises(ConfigInvalid):
+        PipelineConfig.preset("magic")
+    with pytest.raises(ConfigInvalid):
+        PipelineConfig(split="random")
+    with pytest.raises(ConfigInvalid):
+        PipelineConfig.from_dict({"trainer": {"learning_rate": "fast"}})
+
+
+def test_engagement_versions_serve_what_was_measured(tmp_path: Path) -> None:
+    dataset = make_engagement(tmp_path / "ds")
+    outcome = fit_engagement_models(dataset, EngagementConfig.preset("debug"), tmp_path / "run", ignore, never)
+    assert [version.kind for version in outcome.versions] == ["majority", "logistic", "engagement_dnn"]
+    features, labels = dataset.part("test")
+    for version in outcome.versions:
+        classifier = load_classifier(version.directory)
+        assert classifier.feature_names == ("num_likes", "dwell_seconds")
+        accuracy = ((classifier.probabilities(features) >= 0.5) == (labels == 1)).mean()
+        assert accuracy == pytest.approx(version.metrics["test"]["accuracy"])

@@ -1,0 +1,145 @@
+"""The torch network, its windows and its NumPy twin."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from modeling.artifacts import write_artifact
+from modeling.histories import History
+from modeling.nn.transformer import EventBatch, NextItemTransformer
+from modeling.recommenders import load_recommender
+from modeling.transformer_config import TransformerConfig, bucket_gaps, encode_actions
+from modeling.transformer_numpy import TransformerRecommender
+from modeling.windows import PADDING_TARGET, TrainingWindows
+from tests.modeling.learning import make_dataset
+
+CODES = np.array([1, 3, 8], np.int16)
+NUM_ITEMS = 20
+
+
+def make_net(config: TransformerConfig) -> NextItemTransformer:
+    torch.manual_seed(0)
+    net = NextItemTransformer(config, NUM_ITEMS, len(CODES)).eval()
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    return net
+
+
+def make_history(length: int, seed: int = 0) -> History:
+    generator = np.random.default_rng(seed)
+    actions = generator.choice([1, 3, 8, 9], length).astype(np.int16)  # 9 was never seen in training
+    times = 1_700_000_000 + np.cumsum(generator.integers(0, 10**6, length))
+    return History(generator.integers(0, NUM_ITEMS, length).astype(np.int32), actions, times)
+
+
+def to_batch(history: History) -> EventBatch:
+    positions = np.arange(len(history))[::-1].copy()
+    arrays = (history.items_T, encode_actions(history.actions_T, CODES), bucket_gaps(history.times_T), positions)
+    return EventBatch(*(torch.from_numpy(array.astype(np.int64))[None] for array in arrays))
+
+
+def to_recommender(net: NextItemTransformer) -> TransformerRecommender:
+    weights = {name: tensor.numpy() for name, tensor in net.state_dict().items()}
+    keys, prior = np.arange(100, 100 + NUM_ITEMS), np.arange(NUM_ITEMS, dtype=np.float32)
+    return TransformerRecommender(keys, weights, prior, CODES, net.config)
+
+
+def test_numpy_twin_scores_like_torch() -> None:
+    config = TransformerConfig(width=16, num_blocks=3, num_heads=4, max_events=12)
+    net = make_net(config)
+    recommender = to_recommender(net)
+    for length in (1, 2, 7, 12, 30):
+        history = make_history(length, seed=length)
+        newest = history.last(config.max_events)
+        with torch.no_grad():
+            expected = net.score_last(to_batch(newest), torch.tensor([len(newest)]))[0].numpy()
+        np.testing.assert_allclose(recommender.scores(history), expected, atol=1e-4)
+
+
+def test_histories_of_mixed_length_score_as_one_by_one() -> None:
+    recommender = to_recommender(make_net(TransformerConfig.debug()))
+    histories = [make_history(length, seed) for seed, length in enumerate((3, 0, 20, 3, 1, 8))]
+    together = recommender.scores_many(histories)
+    for row, history in enumerate(histories):
+        np.testing.assert_allclose(together[row], recommender.scores(history), atol=1e-5)
+
+
+def test_empty_history_gets_the_prior() -> None:
+    recommender = to_recommender(make_net(TransformerConfig.debug()))
+    assert recommender.scores(History.empty()).tolist() == list(range(NUM_ITEMS))
+
+
+def test_future_events_do_not_change_the_past() -> None:
+    net = make_net(TransformerConfig.debug())
+    batch = to_batch(make_history(6))
+    changed = batch._replace(items_BT=batch.items_BT.clone())
+    changed.items_BT[0, 4:] = 0
+    with torch.no_grad():
+        torch.testing.assert_close(net(batch)[:, :4], net(changed)[:, :4])
+
+
+def test_padding_on_the_right_changes_nothing() -> None:
+    net = make_net(TransformerConfig.debug())
+    batch = to_batch(make_history(5))
+    padded = EventBatch(*(torch.nn.functional.pad(tensor, (0, 3)) for tensor in batch))
+    with torch.no_grad():
+        alone, together = (net.score_last(events, torch.tensor([5])) for events in (batch, padded))
+    torch.testing.assert_close(alone, together)
+
+
+def test_contribution_is_the_exact_leave_one_out_difference() -> None:
+    recommender = to_recommender(make_net(TransformerConfig.debug()))
+    history = make_history(6)
+    contributions = recommender.contributions(history, 4)
+    full, without = recommender.log_probabilities_many([history, history.without(2)])[:, 4]
+    assert contributions[2] == np.float32(full - without)
+    assert contributions.shape == (6,)
+
+
+def test_published_transformer_scores_the_same(tmp_path: Path) -> None:
+    recommender = to_recommender(make_net(TransformerConfig.debug()))
+    write_artifact(tmp_path / "v1", recommender.to_artifact())
+    loaded = load_recommender(tmp_path / "v1")
+    history = make_history(9)
+    assert loaded.kind == "transformer"
+    assert loaded.scores(history).tolist() == recommender.scores(history).tolist()
+
+
+def test_gap_buckets_double() -> None:
+    times = np.cumsum([0, 0, 1, 3, 7, 10**12])
+    assert bucket_gaps(times).tolist() == [0, 1, 2, 3, 4, 31]
+
+
+def test_each_epoch_teaches_every_target_exactly_once(tmp_path: Path) -> None:
+    dataset = make_dataset(tmp_path / "ds", num_users=20)
+    split = dataset.leave_one_out
+    windows = TrainingWindows(dataset, split, np.unique(dataset.actions_E), max_events=4, batch_events=32)
+    for epoch in (0, 1):
+        taught = []
+        for window in np.concatenate(windows.epoch(epoch, seed=5)):
+            taught += list(range(window[0] + 1, window[0] + window[1] + 1))
+        expected = [
+            event
+            for user in range(dataset.num_users)
+            for event in range(int(dataset.offsets[user]) + 1, int(split.train_ends_U[user]))
+        ]
+        assert sorted(taught) == expected
+    assert windows.num_targets == len(expected)
+
+
+def test_windows_stop_before_validation_and_carry_their_targets(tmp_path: Path) -> None:
+    dataset = make_dataset(tmp_path / "ds", num_users=5)
+    windows = TrainingWindows(dataset, dataset.leave_one_out, np.unique(dataset.actions_E), 4, 32)
+    start = int(dataset.offsets[2])
+    batch = windows.batch(np.array([[start, 4], [start + 4, 2]]))
+    items = dataset.items_E[start : start + 8]
+    assert batch.items_BT[0].tolist() == items[:4].tolist()
+    assert batch.targets_BT.tolist() == [items[1:5].tolist(), [*items[5:7].tolist(), PADDING_TARGET, PADDING_TARGET]]
+    assert batch.positions_BT.tolist() == [[3, 2, 1, 0], [1, 0, 0, 0]]
+    assert batch.gaps_BT[:, 0].tolist() == [0, 0]
+    assert batch.weights_BT[1].tolist() == [1.0, 1.0, 0.0, 0.0]
+    assert (
+        max(int(window.sum()) for window in np.concatenate(windows.epoch(0, 0)))
+        < dataset.leave_one_out.train_ends_U.max()
+    )
