@@ -179,7 +179,12 @@ def connect(services: Services, database: str = "postgres") -> psycopg.Connectio
 def _postgres_answers(services: Services) -> bool:
     try:
         connect(services).close()
-    except psycopg.OperationalError:
+    except psycopg.OperationalError as error:
+        if "password authentication failed" in str(error):
+            raise StartError(
+                f"the passwords in services.json are not those of {services.postgres_data}: "
+                "put the old services.json back, or delete all data with ./run --reset"
+            ) from error
         return False
     return True
 

@@ -276,6 +276,7 @@ def serve() -> int:
     """Starts everything and stays until Ctrl-C or SIGTERM."""
     state = state_folder()
     stop_on_signals()
+    os.umask(0o077)  # uploads and models are for nobody else on this machine
     try:
         with only_one(state):
             _serve(state)

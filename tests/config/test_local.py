@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -14,7 +15,7 @@ import redis
 
 from config import local
 from config.processes import StartError, free_port, processes_in, wait_until
-from config.state import CHECKOUT, load_services, open_state, secret_key, state_folder
+from config.state import CHECKOUT, load_services, open_state, save_services, secret_key, state_folder
 
 EXTERNAL = ("DATABASE_URL", "DATABASE_OWNER_URL", "CELERY_BROKER_URL", "CACHE_URL", "SECRET_KEY")
 
@@ -165,6 +166,19 @@ def test_env_prints_lines_a_shell_can_read(state: Path) -> None:
         shell, cwd=CHECKOUT, env=variables | {"FANWISE_STATE": str(state)}, capture_output=True, text=True
     )
     assert printed.stdout == local.environment(state)["DATABASE_URL"]
+
+
+def test_lost_passwords_are_named_at_once(state: Path) -> None:
+    local.start(state)
+    kept = (state / "services.json").read_text()
+    services = load_services(state)
+    assert services is not None
+    save_services(state, replace(services, superuser_password="another"))
+    try:
+        with pytest.raises(StartError, match="put the old services.json back"):
+            local.start(state)
+    finally:
+        (state / "services.json").write_text(kept)
 
 
 @pytest.mark.parametrize("folder", [CHECKOUT, CHECKOUT.parent, Path.home(), Path("/")])
