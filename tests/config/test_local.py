@@ -175,7 +175,7 @@ def test_lost_passwords_are_named_at_once(state: Path) -> None:
     assert services is not None
     save_services(state, replace(services, superuser_password="another"))
     try:
-        with pytest.raises(StartError, match="put the old services.json back"):
+        with pytest.raises(StartError, match="put the old services"):
             local.start(state)
     finally:
         (state / "services.json").write_text(kept)
