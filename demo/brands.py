@@ -13,14 +13,14 @@ from io import BytesIO
 from pathlib import Path
 
 import polars as pl
-from audience.tasks import run_import
 from django.apps import apps
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import connection
 
-from accounts import tenants
+from accounts import jobs, tenants
 from accounts.actors import Actor, record
+from accounts.jobs import Lease
 from accounts.models import AuditEntry, Job, Role, Tenant, User
 from accounts.tenancy import TenantModel, current_tenant_id, tenant_scope
 from audience import contacts, imports
@@ -32,9 +32,8 @@ from common.translation import translated
 from demo.behaviour import World, build_world, draw_covers
 from demo.files import CONTACTS_FILE, ENGAGEMENT_FILE, EVENTS_FILE, write_contacts, write_engagement, write_events
 from demo.followers import PURPOSES
-from modeling import runs
+from modeling import runs, training_jobs
 from modeling.models import Purpose
-from modeling.tasks import train_simple
 
 JOB_SECONDS = 600
 APP_ID = "wx9f1c0demo7a2b3c4d"
@@ -173,7 +172,7 @@ def _upload(tenant: Tenant, filename: str, content: bytes, by: Actor, say: Say) 
         batch = imports.create(BytesIO(content), filename, by)
         options = batch.options | {"unknown_items": "skip", "account_ref": APP_ID}
         job = imports.confirm(batch, batch.preset, batch.mapping, options, by)
-    _finish(tenant, job, run_import)
+    _finish(tenant, job, imports.run)
     with tenant_scope(tenant):
         batch.refresh_from_db()
     say(f"{tenant.name}: imported {filename}, {batch.report['accepted']} of {batch.report['rows']} rows")
@@ -184,16 +183,16 @@ def _train(tenant: Tenant, plan: Plan, by: Actor, say: Say) -> None:
     with tenant_scope(tenant):
         run = runs.start_simple(by)
     if run is not None:
-        _finish(tenant, run.job, train_simple)
+        _finish(tenant, run.job, training_jobs.train)
         say(f"{tenant.name}: the simple recommenders serve")
     if plan.trains_deep:
         with tenant_scope(tenant):
             runs.start(runs.plan(Purpose.NEXT_ITEM), by)
 
 
-def _finish(tenant: Tenant, job: Job, task: Callable[[int, int], None]) -> None:
+def _finish(tenant: Tenant, job: Job, work: Callable[[Lease], None]) -> None:
     """See the job through: here, or by waiting for the worker that was quicker to take it."""
-    task(tenant.pk, job.pk)
+    jobs.run(tenant.pk, job.pk, work)
     give_up_at = time.monotonic() + JOB_SECONDS
     while True:
         with tenant_scope(tenant):
