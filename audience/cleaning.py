@@ -71,6 +71,7 @@ class Cleaner:
     def __init__(
         self, layout: Layout, preset: str, mapping: Mapping, options: Options, now: dt.datetime, tally: Tally
     ) -> None:
+        self.layout = layout
         self.preset: Preset = PRESETS[preset]
         self.mapping = mapping
         self.options = options
@@ -96,7 +97,7 @@ class Cleaner:
             typed = typed.hstack(frame.select(self._extra))
         if fault.null_count() == len(fault):
             return Cleaned(typed, [])
-        return Cleaned(typed.filter(fault.is_null()), self._set_aside(frame, fault))
+        return Cleaned(typed.filter(fault.is_null()), self.set_aside(frame, fault))
 
     def extra_columns(self) -> list[str]:
         """Headers kept as the brand's own fields."""
@@ -201,7 +202,8 @@ class Cleaner:
         faults = [("kind_unknown", is_unknown)]
         return faults if self.options.default_kind else [("kind_missing", text.is_null()), *faults]
 
-    def _set_aside(self, frame: pl.DataFrame, fault: pl.Series) -> list[Rejected]:
+    def set_aside(self, frame: pl.DataFrame, fault: pl.Series) -> list[Rejected]:
+        """The rows of a decoded chunk that have a fault, as rejected rows with their text."""
         bad = frame.with_columns(fault.alias("__fault__")).filter(fault.is_not_null())
         texts = [pl.col(header).fill_null("") for header in frame.columns if header != LINE]
         raw = bad.select(pl.concat_str(texts, separator=",").str.slice(0, 300).alias("raw"))["raw"]

@@ -271,7 +271,7 @@ class JsonParser(Parser):
     """One JSON object per line; nested values are kept as JSON text, unknown keys are left out."""
 
     def _fast(self, data: bytes, first_line: int) -> pl.DataFrame | None:
-        if data.startswith(b"\n") or b"\n\n" in data:
+        if data.startswith(b"\n") or b"\n\n" in data or b"\\u0000" in data:
             return None
         try:
             frame = pl.read_ndjson(data, schema=self.schema)
@@ -289,7 +289,10 @@ class JsonParser(Parser):
             return [], 1, "bad_json"
         if not isinstance(row, dict):
             return [], 1, "bad_json"
-        return [_json_text(row.get(name)) for name in self.headers], 1, ""
+        cells = [_json_text(row.get(name)) for name in self.headers]
+        if any("\0" in cell or not _is_encodable(cell) for cell in cells if cell):
+            return [], 1, "nul_byte" if any("\0" in cell for cell in cells if cell) else "bad_encoding"
+        return cells, 1, ""
 
 
 def _json_text(value: Any) -> str | None:
@@ -300,6 +303,11 @@ def _json_text(value: Any) -> str | None:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     return json.dumps(value, ensure_ascii=False)
+
+
+def _is_encodable(text: str) -> bool:
+    """False for text with half a surrogate pair, which JSON can spell and no database stores."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _cell_counts(frame: pl.DataFrame, text: str) -> pl.Series:

@@ -81,7 +81,7 @@ _TIME = _aliases(
     "时间 日期 时间戳 发生时间 行为时间 操作时间 浏览时间 阅读时间 下单时间 创建时间 访问时间 日期时间"
 )
 _SECONDS = FieldType.SECONDS
-_EVENT_OPTIONS = ("time_zone", "earliest", "unknown_items", "item_kind", "dwell_quantile", "max_events_per_minute")
+_EVENT_OPTIONS = ("time_zone", "earliest", "unknown_items", "item_kind", "dwell_quantile")
 
 EVENTS = Preset(
     name="events",
@@ -139,7 +139,7 @@ EVENTS = Preset(
             ),
         ),
     ),
-    options=(*_EVENT_OPTIONS, "default_kind"),
+    options=(*_EVENT_OPTIONS, "max_events_per_minute", "default_kind"),
 )
 
 WECHAT_2021 = Preset(

@@ -152,8 +152,6 @@ _REASONS = (
         _("Use one of the known words, such as 阅读, 点赞, 转发, 评论, 收藏, 购买 or view, like, share, purchase."),
     ),
     Reason("id_too_long", _("An id is too long"), _("Use ids of at most 128 characters.")),
-    Reason("title_missing", _("No title"), _("Fill the title column.")),
-    Reason("duplicate", _("The same row stands earlier in the file"), _("Nothing to do: the first one is kept.")),
     Reason(
         "bot_rate",
         _("More actions in one minute than a person can do"),

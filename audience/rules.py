@@ -68,6 +68,11 @@ _RULES = (
         "max_events_per_minute",
     ),
     Rule(
+        "identity_taken",
+        _("Identities of somebody else"),
+        _("An OpenID, UnionID or phone that already belongs to another contact stays with that contact."),
+    ),
+    Rule(
         "long_text",
         _("Long texts"),
         _("Texts are cut to 2,000 characters, names and titles to what their field holds."),

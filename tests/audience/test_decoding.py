@@ -121,6 +121,10 @@ BAD_ROWS = {
     "quote closed by a neighbour": (b'a,b,c\n4,5,"6\n7,8,9\n10,11,"12"\n', [(2, "unclosed_quote")]),
     "quote closed too early": (b'a,b,c\n1,"2\n3"x,4\n5,6,7\n', [(2, "unclosed_quote"), (3, "too_few_cells")]),
     "json": (b'{"a":1}\n{"a":\n[1]\n7\n{"a":2}\n', [(2, "bad_json"), (3, "bad_json"), (4, "bad_json")]),
+    "json that spells NUL and half a character": (
+        b'{"a":"x"}\n{"a":"\\u0000"}\n{"a":"\\ud800"}\n',
+        [(2, "nul_byte"), (3, "bad_encoding")],
+    ),
     "deep json": (b'{"a":1}\n' + b"[" * 200_000 + b"\n", [(2, "bad_json")]),
 }
 

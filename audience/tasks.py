@@ -1,0 +1,28 @@
+"""Doors to the audience from the queue."""
+
+from datetime import timedelta
+
+from celery import shared_task
+from django.utils import timezone
+
+from accounts.jobs import Lease, job_task
+from audience import events, imports, undoing
+
+
+@job_task("audience.tasks.run_import", queue="default")
+def run_import(lease: Lease) -> None:
+    """Import a confirmed upload."""
+    imports.run(lease)
+
+
+@job_task("audience.tasks.undo_import", queue="default")
+def undo_import(lease: Lease) -> None:
+    """Take an import back."""
+    undoing.run(lease)
+
+
+@shared_task(name="audience.tasks.ensure_event_partitions", ignore_result=True)
+def ensure_event_partitions() -> None:
+    """Beat calls this a few times a day, so that live events always find their month."""
+    today = timezone.now().date()
+    events.ensure_partitions(today - timedelta(days=31), today + timedelta(days=31))
