@@ -19,7 +19,7 @@ from accounts.tenancy import current_tenant_id
 from audience.models import Contact, Import
 from audience.timeline import GROUPS
 from catalog.models import Item
-from modeling import readiness, versions
+from modeling import labels, readiness, versions
 from modeling.models import Dataset, ModelVersion, Purpose, TrainingRun
 from recommendations import trends
 
@@ -67,12 +67,17 @@ class Serving:
     simple: ModelVersion | None
     rows: list["MetricRow"]
 
+    @property
+    def verdict(self) -> str:
+        """What the gate said about the deep model of the run, in words."""
+        return labels.explain_verdict(self.version.run.result.get("verdict", {}))
+
 
 @dataclass(frozen=True)
 class MetricRow:
     """One metric of the live model and of the simple one."""
 
-    key: str
+    metric: labels.Metric
     live: float
     simple: float | None
 
@@ -203,9 +208,11 @@ def serving() -> Serving | None:
         return None
     simple = _best_simple(version)
     rows = [
-        MetricRow(key, version.metrics["test"][key], simple.metrics["test"].get(key) if simple else None)
-        for key in _SHOWN[Purpose(version.purpose)]
-        if version.metrics.get("test", {}).get(key) is not None
+        MetricRow(
+            metric, version.metrics["test"][metric.key], simple.metrics["test"].get(metric.key) if simple else None
+        )
+        for metric in labels.METRICS[version.purpose]
+        if metric.key in _SHOWN[Purpose(version.purpose)] and metric.key in version.metrics.get("test", {})
     ]
     return Serving(version, simple, rows)
 

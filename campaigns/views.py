@@ -21,8 +21,8 @@ def show_home(request: BrandRequest) -> HttpResponse:
     """What is useful at once; three doors while the brand is empty."""
     flow = overview.flow()
     if flow.is_empty:
-        context = {"flow": flow, "demo": _demo_brand(request), "jobs": _jobs(request)}
-        return render(request, "campaigns/empty_home.html", context)
+        doors = {"flow": flow, "demo": _demo_brand(request), "jobs": _jobs(request)}
+        return render(request, "campaigns/empty_home.html", doors)
     serving, enough = overview.serving(), overview.enough_data()
     now = Situation.of(flow, enough, serving)
     steps = advice.first_steps(now, _seen(request), is_demo=request.tenant.is_demo)

@@ -252,7 +252,7 @@ def test_the_live_model_stands_beside_the_best_simple_one(scope):
     serving = overview.serving()
     assert (serving.version.kind, serving.simple.kind) == ("transformer_knn", "item_knn")
     row = serving.rows[0]
-    assert (row.key, row.live, row.simple) == ("hr_at_10", 0.36, 0.3)
+    assert (row.metric.key, row.live, row.simple) == ("hr_at_10", 0.36, 0.3)
     assert row.gain_percent == pytest.approx(20)
 
 
