@@ -15,10 +15,10 @@ from audience.models import Import
 from campaigns.overview import Flow, Serving
 from modeling.models import TrainingRun
 from modeling.readiness import Readiness
+from modeling.recipes import SIMPLE
 
 RETRAIN_SHARE = 0.2
 """A model is called out of date when this share of the events came in after its data was frozen."""
-SIMPLE_PRESET = "simple"
 STEPS = ("data", "report", "train", "recommendations")
 
 
@@ -79,7 +79,7 @@ class Situation:
 
 
 def _newest_run() -> TrainingRun | None:
-    deep = TrainingRun.objects.select_related("job").exclude(preset=SIMPLE_PRESET)
+    deep = TrainingRun.objects.select_related("job").exclude(preset=SIMPLE)
     run: TrainingRun | None = deep.order_by("-created_at").first()
     return run
 
