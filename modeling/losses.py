@@ -15,6 +15,7 @@ from torch.nn import functional
 
 PADDING = -1
 CHUNK_TOKENS = 512
+"""Every chunk has this size (the last is filled up with weight 0): a CPU kernel is compiled and kept per shape."""
 
 
 def plain_cross_entropy(hidden_TD: Tensor, table_ND: Tensor, targets_T: Tensor, weights_T: Tensor) -> Tensor:
@@ -31,6 +32,9 @@ def fused_cross_entropy(
     keep_T = (targets_T != PADDING) & (weights_T > 0)
     hidden_TD, targets_T, weights_T = hidden_TD[keep_T], targets_T[keep_T], weights_T[keep_T]
     shares_T = weights_T / weights_T.sum().clamp_min(1e-9)
+    missing = -len(targets_T) % CHUNK_TOKENS
+    hidden_TD = functional.pad(hidden_TD, (0, 0, 0, missing))
+    targets_T, shares_T = functional.pad(targets_T, (0, missing)), functional.pad(shares_T, (0, missing))
     loss: Tensor = _FusedCrossEntropy.apply(hidden_TD, table_ND, targets_T, shares_T, matmul_dtype)
     return loss
 

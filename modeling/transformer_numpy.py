@@ -20,7 +20,8 @@ from modeling.histories import FloatArray, History, Int16Array, Int64Array
 from modeling.transformer_config import TransformerConfig, bucket_gaps, encode_actions
 
 NORM_EPSILON = 1e-5
-MAX_ATTENTION_CELLS = 4_000_000
+MAX_ATTENTION_CELLS = 250_000
+"""Attention weights held at once: 1 MB, so that they stay in the cache."""
 
 
 @dataclass(frozen=True)
@@ -110,11 +111,14 @@ class TransformerRecommender:
         keys_values = self._norm(f"{name}.attention_norm", x_BTD) @ weight[width:].T + bias[width:]
         queries = self._norm(f"{name}.attention_norm", queries_BQD) @ weight[:width].T + bias[:width]
         k_BHTK, v_BHTK = self._split_heads(keys_values[..., :width]), self._split_heads(keys_values[..., width:])
+        queries *= np.float32((width // self.config.num_heads) ** -0.5)
         logits_BHQT = self._split_heads(queries) @ k_BHTK.swapaxes(-1, -2)
-        logits_BHQT *= np.float32((width // self.config.num_heads) ** -0.5)
         if num_queries > 1:
             logits_BHQT += np.triu(np.full((num_queries, num_events), -np.inf, np.float32), 1)
-        mixed_BHQK = softmax(logits_BHQT) @ v_BHTK
+        logits_BHQT -= logits_BHQT.max(-1, keepdims=True)
+        shares_BHQT = np.exp(logits_BHQT, out=logits_BHQT)
+        mixed_BHQK = shares_BHQT @ v_BHTK
+        mixed_BHQK /= shares_BHQT.sum(-1, keepdims=True)
         return self._linear(f"{name}.attention.out", mixed_BHQK.swapaxes(1, 2).reshape(num_rows, num_queries, width))
 
     def _split_heads(self, x_BTD: FloatArray) -> FloatArray:
@@ -129,12 +133,6 @@ class TransformerRecommender:
         variance = np.square(centred).mean(-1, keepdims=True)
         scaled = centred / np.sqrt(variance + np.float32(NORM_EPSILON))
         return np.asarray(scaled * self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"])
-
-
-def softmax(logits: FloatArray) -> FloatArray:
-    """Along the last axis."""
-    exponentials = np.exp(logits - logits.max(-1, keepdims=True))
-    return np.asarray(exponentials / exponentials.sum(-1, keepdims=True))
 
 
 def log_softmax(logits: FloatArray) -> FloatArray:
