@@ -22,8 +22,8 @@ from tests.modeling.learning import ignore, make_dataset, make_engagement, never
 
 NETWORK = TransformerConfig.debug()
 CONFIG = TrainerConfig(
-    max_epochs=3,
-    batch_events=64,
+    max_epochs=2,
+    batch_events=128,
     warmup_steps=5,
     refit_epochs=1,
     num_threads=1,
@@ -62,7 +62,7 @@ def test_progress_tells_loss_speed_time_metrics_and_sample_lists(dataset: Datase
     points: list[TrainingPoint] = []
     train_next_item(dataset, dataset.leave_one_out, NETWORK, CONFIG, tmp_path, points.append, never)
     epoch_ends = [point for point in points if point.metrics]
-    assert [point.epoch for point in epoch_ends] == [1, 2, 3]
+    assert [point.epoch for point in epoch_ends] == [1, 2]
     assert {"hr_at_10", "ndcg_at_10", "mrr", "coverage_at_10"} <= epoch_ends[0].metrics.keys()
     assert len(epoch_ends[0].samples) == 5
     for sample in epoch_ends[-1].samples:
@@ -83,7 +83,7 @@ def test_killed_at_random_steps_ends_with_the_same_weights(
     generator = np.random.default_rng(seed)
     result = None
     while result is None:
-        left = int(generator.integers(2, 12))
+        left = int(generator.integers(2, 9))
 
         def die_later(point: TrainingPoint) -> None:
             nonlocal left
@@ -105,7 +105,7 @@ def test_killed_at_random_steps_ends_with_the_same_weights(
 
 
 def test_cancel_leaves_a_checkpoint_that_continues(dataset: Dataset, unbroken: TrainingResult, tmp_path: Path) -> None:
-    answers = iter([False] * 9 + [True])
+    answers = iter([False] * 7 + [True])
     with pytest.raises(TrainingCancelled):
         train_next_item(dataset, dataset.leave_one_out, NETWORK, CONFIG, tmp_path, ignore, lambda: next(answers))
     assert (tmp_path / CHECKPOINT_FILE).exists()
@@ -113,14 +113,16 @@ def test_cancel_leaves_a_checkpoint_that_continues(dataset: Dataset, unbroken: T
     result = train_next_item(
         dataset, dataset.leave_one_out, NETWORK, CONFIG, tmp_path, lambda point: steps.append(point.step), never
     )
-    assert steps[0] == 10
+    assert steps[0] == 8
     np.testing.assert_array_equal(result.served_weights["items.weight"], unbroken.served_weights["items.weight"])
 
 
 def test_checkpoint_of_another_configuration_is_not_continued(dataset: Dataset, tmp_path: Path) -> None:
-    train_next_item(dataset, dataset.leave_one_out, NETWORK, CONFIG, tmp_path, ignore, never)
+    answers = iter([False] * 3 + [True])
+    with pytest.raises(TrainingCancelled):
+        train_next_item(dataset, dataset.leave_one_out, NETWORK, CONFIG, tmp_path, ignore, lambda: next(answers))
     steps: list[int] = []
-    other = replace(CONFIG, seed=1)
+    other = replace(CONFIG, seed=1, max_epochs=1, refit_epochs=0)
     train_next_item(
         dataset, dataset.leave_one_out, NETWORK, other, tmp_path, lambda point: steps.append(point.step), never
     )
