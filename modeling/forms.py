@@ -8,10 +8,10 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from modeling.hyperparameters import HYPERPARAMETERS, PRESETS, Hyperparameter
+from modeling.hyperparameters import HYPERPARAMETERS, Hyperparameter
 from modeling.labels import PRESETS as PRESET_LABELS
 from modeling.models import Purpose
-from modeling.recipes import preset_values
+from modeling.recipes import PRESETS, preset_values
 
 _OUTCOMES: dict[str, tuple[Any, dict[str, Any]]] = {
     "auto": (gettext_lazy("The outcome of the uploaded table; without one, purchases and enrolments"), {}),
@@ -52,6 +52,11 @@ class NewRunForm(forms.Form):
     def settings(self) -> list[forms.BoundField]:
         """The fields of the hyper-parameters."""
         return [self[parameter.name] for parameter in HYPERPARAMETERS[self.purpose]]
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether any hyper-parameter was filled in or refused."""
+        return any(field.value() or field.errors for field in self.settings)
 
     @property
     def changes(self) -> dict[str, Any]:

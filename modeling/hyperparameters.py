@@ -15,9 +15,6 @@ from django.utils.translation import gettext_noop
 from modeling.errors import ConfigInvalid
 from modeling.models import Purpose
 
-PRESETS = ("quick", "standard")
-"""What people choose from; "debug" (tests) and "simple" (`runs.start_simple`) exist beside them."""
-
 
 @dataclass(frozen=True)
 class Hyperparameter:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from modeling import datasets, engagement_extract, extract, readiness
 from modeling.classifiers import load_classifier
@@ -33,6 +34,10 @@ from modeling.progress import OnProgress, ShouldStop
 from modeling.readiness import Readiness
 from modeling.simple_models import fit_simple_models
 
+PRESETS = ("quick", "standard")
+"""What people choose from."""
+DEBUG = "debug"
+"""The preset of tests."""
 SIMPLE = "simple"
 """The preset of runs that fit the simple models only, in seconds."""
 
@@ -96,6 +101,8 @@ class NextItemRecipe:
     @classmethod
     def make(cls, preset: str, changes: Mapping[str, Any]) -> NextItemRecipe:
         config = changed(PipelineConfig.preset("quick" if preset == SIMPLE else preset), Purpose.NEXT_ITEM, changes)
+        if config.transformer.width % config.transformer.num_heads:
+            raise ConfigInvalid(gettext_noop("The width must be a multiple of the number of heads."))
         trainer = replace(config.trainer, num_threads=settings.TRAINING_THREADS)
         return cls(replace(config, trainer=trainer), DatasetConfig(), preset == SIMPLE)
 
@@ -213,6 +220,8 @@ def recipe_for(run: TrainingRun) -> Recipe:
 
 def make_recipe(purpose: str, preset: str, changes: Mapping[str, Any]) -> Recipe:
     """A preset with some settings changed, by name; raises ConfigInvalid."""
+    if purpose not in _RECIPES or preset not in (*PRESETS, DEBUG, SIMPLE):
+        raise ConfigInvalid(gettext_noop("The purpose or the preset is not known."))
     return _RECIPES[purpose].make(preset, changes)
 
 
@@ -223,7 +232,9 @@ def changed(config: Any, purpose: str, changes: Mapping[str, Any]) -> Any:
     for name, value in changes.items():
         if name not in known:
             raise ConfigInvalid(
-                "%(name)s cannot be changed; these can: %(known)s.", name=name, known=", ".join(sorted(known))
+                gettext_noop("%(name)s cannot be changed; these can: %(known)s."),
+                name=name,
+                known=", ".join(sorted(known)),
             )
         known[name].write(values, value)
     return config.from_dict(values)

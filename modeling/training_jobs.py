@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from django.utils.translation import gettext_noop
 from accounts.actors import Actor
 from accounts.jobs import Lease, LeaseLost
 from accounts.tenancy import tenant_scope
-from common.errors import FanwiseError
+from common.errors import FanwiseError, JobCancelled
 from common.text import new_code
 from modeling import versions
 from modeling.errors import TrainingCancelled
@@ -143,7 +144,10 @@ def _result(outcome: Outcome) -> dict[str, Any]:
 
 
 class Reporter:
-    """Turns the learner's points into rows and job progress. Raises JobCancelled or LeaseLost when it must stop."""
+    """Turns the learner's points into rows and job progress.
+
+    Raises LeaseLost at once. A wish to cancel does not raise: the learner asks `should_stop`, saves and ends by itself.
+    """
 
     def __init__(self, lease: Lease, run: TrainingRun) -> None:
         self.lease = lease
@@ -155,7 +159,8 @@ class Reporter:
 
     def __call__(self, point: Point) -> None:
         """Take one point; a database that is away for a while costs nothing but delay."""
-        self.lease.check()
+        if self.lease.is_lost:
+            raise LeaseLost(self.lease.job.code)
         self._pending.append(point)
         is_due = time.monotonic() - self._written_at >= WRITE_SECONDS
         if not (is_due or point.metrics or point.stage != self._stage):
@@ -168,7 +173,8 @@ class Reporter:
 
     def _write(self, point: Point) -> None:
         done = round(_SCALE * _share_done(point))
-        self.lease.progress(done, _SCALE, STAGES[point.stage])
+        with suppress(JobCancelled):
+            self.lease.progress(done, _SCALE, STAGES[point.stage])
         if point.stage != self._stage:
             _log(self.lease, self.run, STAGES[point.stage])
             self._stage = point.stage

@@ -10,5 +10,9 @@ def hints(monkeypatch, settings):
     """The hints sent to the queue, instead of a broker; no heartbeat, whose connection sees no uncommitted job."""
     settings.JOB_HEARTBEAT_SECONDS = 600
     sent = []
-    monkeypatch.setattr(jobs.current_app, "send_task", lambda task, args, queue, retry: sent.append((task, args, queue)))
+
+    def note(task, args, queue, retry):
+        sent.append((task, args, queue))
+
+    monkeypatch.setattr(jobs.current_app, "send_task", note)
     return sent
