@@ -236,7 +236,8 @@ def _raise_stopped(_number: int, _frame: FrameType | None) -> None:
 
 
 def _prepare(environment: dict[str, str]) -> None:
-    if subprocess.run([sys.executable, "-m", "config.prepare"], cwd=CHECKOUT, env=environment).returncode:
+    quiet = {"LOG_LEVEL": "WARNING"} | environment
+    if subprocess.run([sys.executable, "-m", "config.prepare"], cwd=CHECKOUT, env=quiet).returncode:
         raise StartError("preparation failed, see above")
 
 
