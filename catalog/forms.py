@@ -20,10 +20,11 @@ _SAME_NAMES = ("title", "kind", "state", "text", "category", "author", "tags", "
 
 
 class BrandForm(forms.Form):
-    """A form whose widgets carry the classes of the page's design."""
+    """A form whose widgets carry the classes of the page's design; `extra_fields` are those known only at run time."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, extra_fields: dict[str, forms.Field] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields |= extra_fields or {}
         self.label_suffix = ""
         for field in self.fields.values():
             field.widget.attrs["class"] = _look(field.widget)

@@ -11,9 +11,9 @@ register = template.Library()
 
 
 @register.filter
-def grouped(number: int | float | None) -> str:
-    """A number with commas between thousands, in every language: 12345 is 12,345; nothing stays empty."""
-    return "" if number is None else f"{number:,}"
+def grouped(number: int | float | str | None) -> str:
+    """A number with commas between thousands, in every language: 12345 is 12,345; nothing (None, "") stays empty."""
+    return f"{number:,}" if isinstance(number, int | float) else ""
 
 
 @register.filter
