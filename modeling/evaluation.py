@@ -42,8 +42,15 @@ class MeasuredUsers:
         """At most `num_users` of them, the same for the same seed."""
         if len(self.histories) <= num_users:
             return self
-        picks = np.sort(np.random.default_rng(seed).choice(len(self.histories), num_users, replace=False))
-        return MeasuredUsers(self.users_B[picks], [self.histories[pick] for pick in picks], self.targets_B[picks])
+        return self._pick(np.sort(np.random.default_rng(seed).choice(len(self.histories), num_users, replace=False)))
+
+    def by_length(self) -> MeasuredUsers:
+        """The same users, short histories first, so that batches carry little padding."""
+        return self._pick(np.argsort([len(history) for history in self.histories], kind="stable"))
+
+    def _pick(self, places: Int64Array) -> MeasuredUsers:
+        histories = [self.histories[place] for place in places]
+        return MeasuredUsers(self.users_B[places], histories, self.targets_B[places])
 
 
 @dataclass(frozen=True)

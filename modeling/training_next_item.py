@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,10 +24,11 @@ from torch import Tensor
 
 from modeling.datasets import Dataset
 from modeling.errors import DatasetTooSmall, TrainingCancelled, TrainingDiverged
-from modeling.evaluation import MeasuredUsers, evaluate, find_top_items, mask_seen, measured_users
-from modeling.histories import FloatArray, History, Int16Array, Int64Array
+from modeling.evaluation import evaluate, find_top_items, mask_seen, measured_users
+from modeling.histories import Int16Array
 from modeling.losses import fused_cross_entropy
-from modeling.nn.transformer import EventBatch, NextItemTransformer
+from modeling.nn.scoring import NetScorer, to_events
+from modeling.nn.transformer import NextItemTransformer
 from modeling.pipeline_config import TrainerConfig
 from modeling.progress import OnProgress, SampleList, ShouldStop, TrainingPoint
 from modeling.splits import Split
@@ -40,7 +40,7 @@ from modeling.training_checkpoints import (
     save_checkpoint,
     take,
 )
-from modeling.transformer_config import TransformerConfig, bucket_gaps, encode_actions
+from modeling.transformer_config import TransformerConfig
 from modeling.windows import Batch, TrainingWindows
 
 NUM_SAMPLE_USERS = 5
@@ -123,12 +123,13 @@ class _Run:
         self.path = directory / CHECKPOINT_FILE
         self.on_progress, self.should_stop = on_progress, should_stop
         self.device = training_runtime.prepare(config.seed, config.num_threads)
+        self.matmul_dtype = training_runtime.fast_matmul_dtype(self.device)
         self.action_codes: Int16Array = np.unique(dataset.actions_E)
         self.net = NextItemTransformer(network, dataset.num_items, len(self.action_codes)).to(self.device)
         self.optimiser = self._new_optimiser()
         self.best = self._copy_weights()
-        self.validation = _sort_by_length(
-            measured_users(dataset, split, "valid").sample(config.validation_users, config.seed)
+        self.validation = (
+            measured_users(dataset, split, "valid").sample(config.validation_users, config.seed).by_length()
         )
         self.fit_windows = self._windows(split)
         if self.fit_windows.num_targets == 0 or not self.validation.histories:
@@ -137,7 +138,7 @@ class _Run:
             )
         self.num_epochs = _plan_epochs(config, self.fit_windows.num_targets)
         self.cursor = _Cursor(_fingerprint(dataset, split, network, config))
-        self.clock = _Clock()
+        self.clock = training_runtime.Clock()
 
     def resume(self) -> None:
         """Continue from the checkpoint, if it belongs to this dataset, split and configuration."""
@@ -192,7 +193,7 @@ class _Run:
         self.net.train()
         seed = self.config.seed if self.cursor.phase == "fit" else self.config.seed + 1
         batches = windows.epoch(self.cursor.epoch, seed)
-        self.clock.start(self.cursor)
+        self.clock.start(self.cursor.elapsed_seconds)
         loss_sum, num_events = torch.zeros((), device=self.device), 0
         for place in range(self.cursor.batch, len(batches)):
             if self.should_stop():
@@ -218,13 +219,13 @@ class _Run:
             group["lr"] = self._learning_rate(progress)
         is_cuda = self.device.type == "cuda"
         with torch.autocast("cuda", torch.bfloat16, enabled=is_cuda):
-            vectors_BTD = self.net(_to_events(batch, self.device))
+            vectors_BTD = self.net(to_events(batch, self.device))
         loss = fused_cross_entropy(
             vectors_BTD.float().flatten(0, 1),
             self.net.items.weight,
             torch.from_numpy(batch.targets_BT).to(self.device).flatten(),
             torch.from_numpy(batch.weights_BT).to(self.device).flatten(),
-            matmul_dtype=torch.bfloat16,
+            matmul_dtype=self.matmul_dtype,
         )
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -245,62 +246,64 @@ class _Run:
         self.cursor.elapsed_seconds = self.clock.elapsed()
 
     def _report(self, loss_sum: Tensor, num_events: int, num_batches: int) -> None:
-        done = self.cursor.epoch + self.cursor.batch / num_batches
-        num_epochs = self.num_epochs if self.cursor.phase == "fit" else self.config.refit_epochs
-        elapsed = self.cursor.elapsed_seconds
-        left = self.num_epochs - done + self.config.refit_epochs if self.cursor.phase == "fit" else num_epochs - done
-        finished = done if self.cursor.phase == "fit" else self.num_epochs + done
-        eta_seconds = elapsed / finished * left if finished else None
-        if self.config.max_seconds and self.cursor.phase == "fit":
-            eta_seconds = max(self.config.max_seconds - elapsed, 0.0)
+        is_fit = self.cursor.phase == "fit"
+        num_epochs = self.num_epochs if is_fit else self.config.refit_epochs
         self.on_progress(
             TrainingPoint(
-                stage="transformer" if self.cursor.phase == "fit" else "transformer_refit",
+                stage="transformer" if is_fit else "transformer_refit",
                 epoch=self.cursor.epoch,
                 num_epochs=num_epochs,
                 step=self.cursor.step,
                 num_steps=num_batches * num_epochs,
                 loss=float(loss_sum) / max(num_events, 1),
-                samples_per_second=num_events / max(self.clock.lap("report_lap"), 1e-9),
-                elapsed_seconds=elapsed,
-                eta_seconds=eta_seconds,
+                samples_per_second=num_events / max(self.clock.lap(), 1e-9),
+                elapsed_seconds=self.cursor.elapsed_seconds,
+                eta_seconds=self._eta_seconds(self.cursor.batch / num_batches),
             )
         )
 
     def _validate(self) -> None:
         """Measure the epoch, keep the weights when they are the best, show sample lists."""
-        scorer = _NetScorer(self)
+        cursor = self.cursor
+        scorer = NetScorer(self.net, self.action_codes, self.device)
         metrics = evaluate(scorer, self.validation).metrics
-        loss = self.cursor.epoch_loss / max(self.cursor.epoch_events, 1)
-        self.cursor.curve.append(
-            {"epoch": self.cursor.epoch + 1, "loss": loss, "elapsed_seconds": self.cursor.elapsed_seconds, **metrics}
-        )
-        if metrics["ndcg_at_10"] > self.cursor.best_ndcg:
+        cursor.elapsed_seconds = self.clock.elapsed()
+        if metrics["ndcg_at_10"] > cursor.best_ndcg:
             self.best = self._copy_weights()
-            self.cursor.best_ndcg, self.cursor.best_epoch = metrics["ndcg_at_10"], self.cursor.epoch + 1
-            self.cursor.epochs_without_gain = 0
+            cursor.best_ndcg, cursor.best_epoch, cursor.epochs_without_gain = metrics["ndcg_at_10"], cursor.epoch + 1, 0
         else:
-            self.cursor.epochs_without_gain += 1
-        done = self.cursor.epoch + 1
-        self.on_progress(
-            TrainingPoint(
-                stage="transformer",
-                epoch=done,
-                num_epochs=self.num_epochs,
-                step=self.cursor.step,
-                num_steps=round(self.cursor.step / done * self.num_epochs),
-                loss=loss,
-                elapsed_seconds=self.cursor.elapsed_seconds,
-                eta_seconds=self.cursor.elapsed_seconds / done * (self.num_epochs - done + self.config.refit_epochs),
-                metrics=metrics,
-                samples=self._sample_lists(scorer),
-            )
+            cursor.epochs_without_gain += 1
+        point = TrainingPoint(
+            stage="transformer",
+            epoch=cursor.epoch + 1,
+            num_epochs=self.num_epochs,
+            step=cursor.step,
+            num_steps=round(cursor.step / (cursor.epoch + 1) * self.num_epochs),
+            loss=cursor.epoch_loss / max(cursor.epoch_events, 1),
+            elapsed_seconds=cursor.elapsed_seconds,
+            eta_seconds=self._eta_seconds(1.0),
+            metrics=metrics,
+            samples=self._sample_lists(scorer),
         )
+        cursor.curve.append(
+            {"epoch": point.epoch, "loss": point.loss, "elapsed_seconds": point.elapsed_seconds, **metrics}
+        )
+        self.on_progress(point)
 
-    def _sample_lists(self, scorer: _NetScorer) -> list[SampleList]:
-        places = np.linspace(0, len(self.validation.histories) - 1, NUM_SAMPLE_USERS).astype(int)
-        histories = [self.validation.histories[place] for place in dict.fromkeys(places.tolist())]
-        users = self.validation.users_B[list(dict.fromkeys(places.tolist()))]
+    def _eta_seconds(self, share: float) -> float:
+        """Planned epochs left times the seconds per epoch so far; `share` of the current epoch is done."""
+        if self.cursor.phase == "refit":
+            finished, left = len(self.cursor.curve) + self.cursor.epoch + share, self.config.refit_epochs
+        else:
+            finished, left = self.cursor.epoch + share, self.num_epochs + self.config.refit_epochs
+        by_epochs = self.cursor.elapsed_seconds / finished * (left - self.cursor.epoch - share)
+        by_time = self.config.max_seconds - self.cursor.elapsed_seconds
+        return max(min(by_epochs, by_time), 0.0) if self.config.max_seconds else by_epochs
+
+    def _sample_lists(self, scorer: NetScorer) -> list[SampleList]:
+        num_measured = len(self.validation.histories)
+        places = np.unique(np.linspace(0, num_measured - 1, NUM_SAMPLE_USERS).astype(int))
+        histories, users = [self.validation.histories[place] for place in places], self.validation.users_B[places]
         scores_BN = scorer.scores_many(histories)
         mask_seen(scores_BN, histories)
         return [
@@ -348,73 +351,6 @@ class _Run:
         tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
         tensors |= optimiser_tensors(self.optimiser) | training_runtime.get_random_state()
         save_checkpoint(self.path, tensors, asdict(self.cursor))
-
-
-class _NetScorer:
-    """The network in training as a scorer of histories."""
-
-    def __init__(self, run: _Run) -> None:
-        self.run = run
-
-    def scores_many(self, histories: Sequence[History]) -> FloatArray:
-        """scores_BN; no history may be empty."""
-        net = self.run.net.eval()
-        newest = [history.last(net.config.max_events) for history in histories]
-        lengths_B = np.array([len(history) for history in newest])
-        places_T = np.arange(lengths_B.max())
-        rows_BT = (np.cumsum(lengths_B) - lengths_B)[:, None] + np.minimum(places_T, lengths_B[:, None] - 1)
-        columns = (
-            np.concatenate([history.items_T for history in newest]),
-            np.concatenate([encode_actions(history.actions_T, self.run.action_codes) for history in newest]),
-            np.concatenate([bucket_gaps(history.times_T) for history in newest]),
-        )
-        arrays = [column[rows_BT].astype(np.int64) for column in columns]
-        arrays.append(np.maximum(lengths_B[:, None] - 1 - places_T, 0))
-        events = EventBatch(*(torch.from_numpy(array).to(self.run.device) for array in arrays))
-        with torch.inference_mode():
-            scores_BN = net.score_last(events, torch.from_numpy(lengths_B).to(self.run.device))
-        return scores_BN.float().cpu().numpy()
-
-
-class _Clock:
-    """Training time without interruptions, and what is due."""
-
-    def __init__(self) -> None:
-        self.base, self.started = 0.0, time.monotonic()
-        self.marks: dict[str, float] = {}
-
-    def start(self, cursor: _Cursor) -> None:
-        """Count on from the cursor's time."""
-        self.base, self.started = cursor.elapsed_seconds, time.monotonic()
-        self.marks = {"save": self.started, "report": self.started, "report_lap": self.started}
-
-    def elapsed(self) -> float:
-        """Seconds trained so far."""
-        return self.base + time.monotonic() - self.started
-
-    def is_due(self, name: str, period_seconds: float) -> bool:
-        """True once per period."""
-        if time.monotonic() - self.marks[name] < period_seconds:
-            return False
-        self.marks[name] = time.monotonic()
-        return True
-
-    def lap(self, name: str) -> float:
-        """Seconds since the last call."""
-        before, self.marks[name] = self.marks[name], time.monotonic()
-        return self.marks[name] - before
-
-
-def _to_events(batch: Batch, device: torch.device) -> EventBatch:
-    arrays = (batch.items_BT, batch.actions_BT, batch.gaps_BT, batch.positions_BT)
-    return EventBatch(*(torch.from_numpy(array).to(device) for array in arrays))
-
-
-def _sort_by_length(measured: MeasuredUsers) -> MeasuredUsers:
-    """Neighbours of similar length, so that batches carry little padding."""
-    order: Int64Array = np.argsort([len(history) for history in measured.histories], kind="stable").astype(np.int64)
-    histories = [measured.histories[place] for place in order]
-    return MeasuredUsers(measured.users_B[order], histories, measured.targets_B[order])
 
 
 def _plan_epochs(config: TrainerConfig, events_per_epoch: int) -> int:

@@ -10,6 +10,9 @@ import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+import time
+from pathlib import Path
+
 import torch
 
 
@@ -18,6 +21,41 @@ def prepare(seed: int, num_threads: int) -> torch.device:
     torch.set_num_threads(num_threads)
     torch.manual_seed(seed)
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def fast_matmul_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where the hardware multiplies it faster than float32, else float32."""
+    cpu_info = Path("/proc/cpuinfo")
+    has_bfloat16_units = cpu_info.exists() and any(flag in cpu_info.read_text() for flag in ("avx512_bf16", "amx_bf16"))
+    return torch.bfloat16 if device.type == "cuda" or has_bfloat16_units else torch.float32
+
+
+class Clock:
+    """Training time without interruptions, and what is due."""
+
+    def __init__(self) -> None:
+        self.start(0.0)
+
+    def start(self, elapsed_seconds: float) -> None:
+        """Count on from a time trained before."""
+        self.base, self.started = elapsed_seconds, time.monotonic()
+        self.marks = {"save": self.started, "report": self.started, "lap": self.started}
+
+    def elapsed(self) -> float:
+        """Seconds trained so far."""
+        return self.base + time.monotonic() - self.started
+
+    def is_due(self, name: str, period_seconds: float) -> bool:
+        """True once per period."""
+        if time.monotonic() - self.marks[name] < period_seconds:
+            return False
+        self.marks[name] = time.monotonic()
+        return True
+
+    def lap(self) -> float:
+        """Seconds since the last call."""
+        before, self.marks["lap"] = self.marks["lap"], time.monotonic()
+        return self.marks["lap"] - before
 
 
 def get_random_state() -> dict[str, torch.Tensor]:
