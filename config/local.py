@@ -285,6 +285,12 @@ def wants_redis() -> bool:
     return not os.environ.get("CELERY_BROKER_URL")
 
 
+def wanted() -> str:
+    """Names of the servers that are ours to start, for people."""
+    names = [name for name, is_wanted in (("PostgreSQL", wants_postgres()), ("Redis", wants_redis())) if is_wanted]
+    return " and ".join(names) or "nothing: database and broker are your own"
+
+
 def start(state: Path) -> dict[str, str]:
     """Starts whichever servers are wanted and not running yet; returns the environment that reaches them."""
     with _locked(state):

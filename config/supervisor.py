@@ -247,14 +247,14 @@ def _serve(state: Path) -> None:
     address = f"http://{host}:{port}/"
     with contextlib.ExitStack() as stack:
         services: dict[str, str] = {}
-        run_step("starting PostgreSQL and Redis", lambda: services.update(stack.enter_context(local.running(state))))
+        run_step(f"starting {local.wanted()}", lambda: services.update(stack.enter_context(local.running(state))))
         environment = site_environment(services)
         stack.callback(end_children, state)
         children = build_children(state, environment, host, port)
         _prepare(environment)
         run_step("starting web server, workers and beat", lambda: _start_children(children, host, port))
         (state / "run.json").write_text(json.dumps({"pid": os.getpid(), "address": address}))
-        print(f"\nFanwise is ready after {seconds_alive():.1f} s: {address}\n{_login(state)}", flush=True)
+        print(f"\nFanwise is ready after {seconds_alive():.1f} s: {address}\n{_login(state)}", end="", flush=True)
         print(f"Logs: {state / 'logs'}. Ctrl-C stops everything.", flush=True)
         watch(children)
 
@@ -267,7 +267,7 @@ def _start_children(children: list[Child], host: str, port: int) -> None:
 
 def _login(state: Path) -> str:
     path = state / "demo_login.txt"
-    return path.read_text().strip() if path.exists() else ""
+    return path.read_text().strip() + "\n" if path.exists() else ""
 
 
 # --- the commands ---------------------------------------------------------------------------------------------------
