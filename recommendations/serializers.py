@@ -27,7 +27,9 @@ class SlateItemSerializer(serializers.Serializer[Any]):
     category = serializers.CharField()
     price_fen = serializers.IntegerField(allow_null=True)
     score = serializers.FloatField()
-    source = serializers.CharField(help_text="The model kind or rule that found the item.")
+    source = serializers.CharField(  # type: ignore[assignment]  # also the name of an attribute of fields
+        help_text="The model kind or rule that found the item."
+    )
     reason = ReasonSerializer()
 
 

@@ -10,12 +10,14 @@ Some places go to new items that no model can know yet: one to known contacts, e
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, LiteralString
 
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
+from accounts.tenancy import current_tenant_id
 from audience.models import Contact
 from catalog.models import Item
 from catalog.pictures import address
@@ -28,6 +30,7 @@ from recommendations.drafts import Draft, Pick
 from recommendations.grounds import Grounds, find_causes
 from recommendations.histories import Behaviour
 from recommendations.item_tables import KINDS
+from recommendations.queries import fetch_prepared
 from recommendations.rankings import Ask, Ranking
 from recommendations.reasons import Reason
 from recommendations.serving import ServedModel, Showroom
@@ -50,7 +53,16 @@ FALLBACKS = {
     NEW_CONTACT: _("Too little is known of this person yet: what is popular and new."),
 }
 """Why the live model did not lead, for people."""
-_SHOWN = ("tenant_id", "external_id", "kind", "title", "url", "picture", "category", "price_fen", "state")
+_SHOWN = ("id", "tenant_id", "external_id", "kind", "title", "url", "category", "price_fen", "picture", "state")
+"""In the order of the model's fields, as `from_db` wants them."""
+_ITEMS: LiteralString = """SELECT id, tenant_id, external_id, kind, title, url, category, price_fen, picture, state
+    FROM catalog_item WHERE tenant_id = %s AND id = ANY(%s)"""
+
+
+@lru_cache(maxsize=10_000)
+def _address(tenant_id: int, kind: str, picture: str) -> str:
+    """Signing an address costs more than finding the item; it never changes."""
+    return address(Item(tenant_id=tenant_id, kind=kind, picture=picture))
 
 
 @dataclass(frozen=True)
@@ -73,7 +85,7 @@ class SlateItem:
             "kind": item.kind,
             "title": item.title,
             "url": item.url,
-            "picture": address(item),
+            "picture": _address(item.tenant_id, item.kind, item.picture),
             "category": item.category,
             "price_fen": item.price_fen,
             "score": round(self.score, 6),
@@ -237,11 +249,17 @@ def _neighbour_model(showroom: Showroom) -> ServedModel | None:
     return serving.open_model(version) if version else None
 
 
+def _items(item_ids: list[int]) -> dict[int, Item]:
+    """The items as they are now, by id."""
+    rows = fetch_prepared(_ITEMS, [current_tenant_id(), item_ids])
+    return {row[0]: Item.from_db("default", _SHOWN, row) for row in rows}
+
+
 def _finish(draft: Draft, ask: Ask, fallback: str, about: Item | None = None) -> Slate:
     """Read what is shown of the items, drop those that left the catalogue meanwhile, and give reasons."""
     causes = find_causes(draft)
     item_ids = draft.table.ids_N[[pick.position for pick in draft.picks]].tolist()
-    known: dict[int, Item] = Item.objects.only(*_SHOWN).in_bulk({*item_ids, *(act.item_id for act in causes.values())})
+    known = _items([*item_ids, *(act.item_id for act in causes.values())])
     grounds = Grounds(ask.now, known, causes, about)
     shown: list[SlateItem] = []
     for pick, item_id in zip(draft.picks, item_ids, strict=True):
