@@ -224,11 +224,11 @@ class WorkerLost(FanwiseError):
         )
 
 
-def job_task(name: str, queue: str) -> Callable[[Callable[[Lease], None]], Any]:
-    """Turn `work(lease)` into a Celery task `name` on `queue` that takes (tenant_id, job_id)."""
+def job_task(name: str) -> Callable[[Callable[[Lease], None]], Any]:
+    """Turn `work(lease)` into a Celery task `name` that takes (tenant_id, job_id); `start` chooses the queue."""
 
     def wrap(work: Callable[[Lease], None]) -> Any:
-        @shared_task(name=name, queue=queue)
+        @shared_task(name=name)
         def task(tenant_id: int, job_id: int) -> None:
             run(tenant_id, job_id, work)
 

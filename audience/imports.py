@@ -154,7 +154,7 @@ def discard(batch: Import, by: Actor) -> None:
 def undo(batch: Import, by: Actor) -> Job:
     """Start taking back what a finished import brought; state becomes `undone` when that is done."""
     with transaction.atomic():
-        held = Import.objects.select_for_update().select_related("job").get(pk=batch.pk)
+        held = Import.objects.select_for_update(of=("self",)).select_related("job").get(pk=batch.pk)
         if held.state != Import.State.DONE:
             raise Conflict(_("Only a finished import can be undone."))
         if held.job is not None and not held.job.is_ended:

@@ -38,6 +38,7 @@ class EventKind(models.IntegerChoices):
 
 
 KIND_BY_WORD: dict[str, EventKind] = {kind.word: kind for kind in EventKind}
+WORD_CHOICES = [(word, word) for word in KIND_BY_WORD]
 
 
 class Source(models.IntegerChoices):

@@ -4,8 +4,10 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
-from audience.kinds import KIND_BY_WORD, EventKind
-from audience.models import Consent, Contact, Event, Identity
+from accounts.serializers import JobSerializer
+from audience.kinds import WORD_CHOICES, EventKind
+from audience.models import Consent, Contact, Event, Identity, Import
+from audience.presets import PRESETS
 
 
 class IdentitySerializer(serializers.ModelSerializer[Identity]):
@@ -59,7 +61,7 @@ class EventRowSerializer(serializers.Serializer[Any]):
 
     id = serializers.CharField(max_length=128, required=False, help_text="Your own id; needed without Idempotency-Key.")
     contact = serializers.CharField(max_length=128, help_text="external_id; an unknown contact is created.")
-    kind = serializers.ChoiceField([(word, word) for word in KIND_BY_WORD])
+    kind = serializers.ChoiceField(WORD_CHOICES)
     item = serializers.CharField(max_length=128, required=False, help_text="external_id of a known item.")
     occurred_at = serializers.DateTimeField(required=False, help_text="ISO 8601 with offset; now when left out.")
     dwell_seconds = serializers.FloatField(min_value=0, required=False)
@@ -102,3 +104,34 @@ class EventSerializer(serializers.ModelSerializer[Event]):
 
     def get_kind(self, event: Event) -> str:
         return EventKind(event.kind).word
+
+
+class ImportSerializer(serializers.ModelSerializer[Import]):
+    """An uploaded file: what was found in it, what was chosen, how far it is, and its quality report."""
+
+    job = JobSerializer(read_only=True, allow_null=True)
+    has_rejects = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Import
+        fields = (
+            "code", "filename", "size_bytes", "sha256", "layout", "preset", "mapping", "options", "rules_version",
+            "state", "job", "report", "has_rejects", "created_by", "created_at", "done_at",
+        )  # fmt: skip
+
+    def get_has_rejects(self, batch: Import) -> bool:
+        return bool(batch.rejects_file)
+
+
+class UploadSerializer(serializers.Serializer[Any]):
+    """A file to import: CSV, TSV, XLSX or JSON Lines, also in gzip or zip."""
+
+    file = serializers.FileField()
+
+
+class ConfirmSerializer(serializers.Serializer[Any]):
+    """What the columns are. Fields left out keep what was guessed."""
+
+    preset = serializers.ChoiceField(list(PRESETS), required=False)
+    mapping = serializers.DictField(child=serializers.CharField(), required=False, help_text="field -> header")
+    options = serializers.DictField(required=False)

@@ -9,13 +9,13 @@ from accounts.jobs import Lease, job_task
 from audience import events, imports, undoing
 
 
-@job_task("audience.tasks.run_import", queue="default")
+@job_task("audience.tasks.run_import")
 def run_import(lease: Lease) -> None:
     """Import a confirmed upload."""
     imports.run(lease)
 
 
-@job_task("audience.tasks.undo_import", queue="default")
+@job_task("audience.tasks.undo_import")
 def undo_import(lease: Lease) -> None:
     """Take an import back."""
     undoing.run(lease)

@@ -15,9 +15,12 @@ from rest_framework.routers import SimpleRouter
 from rest_framework.views import exception_handler
 
 from audience.api import ContactViewSet, EventViewSet
+from audience.import_api import ImportViewSet
 from catalog.api import ItemViewSet
 from common.errors import BadInput, Conflict, FanwiseError, NotEnoughData
 from common.translation import explain
+from modeling.api import DatasetViewSet, RunViewSet, VersionViewSet
+from recommendations.api import ProfileViewSet, RecommendationViewSet
 
 logger = logging.getLogger(__name__)
 
@@ -65,9 +68,20 @@ router = SimpleRouter()
 router.register("contacts", ContactViewSet, basename="contact")
 router.register("items", ItemViewSet, basename="item")
 router.register("events", EventViewSet, basename="event")
+router.register("imports", ImportViewSet, basename="import")
+router.register("datasets", DatasetViewSet, basename="dataset")
+router.register("runs", RunViewSet, basename="run")
+router.register("versions", VersionViewSet, basename="version")
+
+predictions: list[URLPattern | URLResolver] = [
+    path("contacts/<str:external_id>/profile/", ProfileViewSet.as_view({"get": "for_contact"})),
+    path("contacts/<str:external_id>/recommendations/", RecommendationViewSet.as_view({"get": "for_contact"})),
+    path("recommendations/", RecommendationViewSet.as_view({"get": "for_anyone"})),
+    path("items/<str:external_id>/similar/", RecommendationViewSet.as_view({"get": "similar"})),
+]
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("v1/", include((router.urls, "api"))),
+    path("v1/", include((predictions + router.urls, "api"))),
     path("schema/", SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]), name="api_schema"),
     path(
         "docs/",

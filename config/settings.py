@@ -231,6 +231,17 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "ItemKind": "catalog.models.Item.Kind",
+        "IdentityKind": "audience.models.Identity.Kind",
+        "EventWord": "audience.kinds.WORD_CHOICES",
+        "ItemState": "catalog.models.Item.State",
+        "JobState": "accounts.models.Job.State",
+        "ImportState": "audience.models.Import.State",
+        "ConsentState": "audience.models.Consent.State",
+        "ModelStage": "modeling.models.ModelVersion.Stage",
+        "ModelPurpose": "modeling.models.Purpose",
+    },
     "SERVE_PERMISSIONS": [],
     "SERVE_AUTHENTICATION": [],
 }

@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from celery import current_app
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connections, router
 from django.test import Client
 
-from accounts import keys, tenants
+from accounts import jobs, keys, tenants
 from accounts.actors import Actor
-from accounts.models import Membership, Role, Tenant, User
+from accounts.models import Job, Membership, Role, Tenant, User
 from accounts.tenancy import tenant_scope
 
 
@@ -138,3 +139,22 @@ def api_key(brand: Tenant, by: Actor) -> str:
 def api(api_key: str) -> Client:
     """A client that calls the REST API with the brand's key."""
     return Client(headers={"authorization": f"Bearer {api_key}"})
+
+
+@pytest.fixture
+def work(brand: Tenant, monkeypatch: pytest.MonkeyPatch):
+    """`work()` does every waiting job of the brand now, in this process, as the workers would."""
+    current_app.loader.import_default_modules()
+    monkeypatch.setattr(jobs.current_app, "send_task", lambda *args, **kwargs: None)
+
+    def do_all() -> int:
+        num_done = 0
+        while True:
+            with tenant_scope(brand):
+                waiting = Job.objects.filter(state=Job.State.QUEUED).order_by("pk").first()
+            if waiting is None:
+                return num_done
+            current_app.tasks[waiting.task].run(brand.pk, waiting.pk)
+            num_done += 1
+
+    return do_all

@@ -1,0 +1,64 @@
+"""How datasets, runs and model versions look in the REST API."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.serializers import JobSerializer
+from modeling.models import Dataset, ModelVersion, Purpose, TrainingPoint, TrainingRun
+
+
+class DatasetSerializer(serializers.ModelSerializer[Dataset]):
+    """A frozen, hashed extract of the brand's data."""
+
+    class Meta:
+        model = Dataset
+        fields = ("code", "purpose", "content_hash", "config", "counts", "created_by", "created_at")
+
+
+class RunSerializer(serializers.ModelSerializer[TrainingRun]):
+    """One training with one configuration."""
+
+    dataset = serializers.CharField(source="dataset.code", default=None, allow_null=True, read_only=True)
+    job = JobSerializer(read_only=True)
+
+    class Meta:
+        model = TrainingRun
+        fields = ("code", "purpose", "dataset", "config", "job", "result", "created_by", "created_at")
+
+
+class NewRunSerializer(serializers.Serializer[Any]):
+    """What to train. `changes` overrides single fields of the preset's configuration."""
+
+    purpose = serializers.ChoiceField(Purpose.choices, default=Purpose.NEXT_ITEM)
+    preset = serializers.ChoiceField(["quick", "standard"], default="quick")
+    changes = serializers.DictField(required=False)
+    force = serializers.BooleanField(default=False, help_text="Train again even when the same result exists.")
+
+
+class PointSerializer(serializers.ModelSerializer[TrainingPoint]):
+    """One point of the live curve."""
+
+    class Meta:
+        model = TrainingPoint
+        fields = ("step", "epoch", "elapsed_seconds", "values")
+
+
+class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
+    """A servable model with its metrics and the gate's verdict."""
+
+    run = serializers.CharField(source="run.code", read_only=True)
+    dataset = serializers.CharField(source="dataset.code", read_only=True)
+
+    class Meta:
+        model = ModelVersion
+        fields = (
+            "code", "number", "purpose", "kind", "stage", "run", "dataset", "digest", "metrics", "verdict",
+            "created_at", "promoted_at",
+        )  # fmt: skip
+
+
+class RollBackSerializer(serializers.Serializer[Any]):
+    """Which purpose to roll back."""
+
+    purpose = serializers.ChoiceField(Purpose.choices)
