@@ -14,7 +14,7 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import CommandError, call_command
 
 from config.bootstrap import run_step
-from config.state import write_private
+from config.state import LOGIN_FILE, write_private
 
 
 def compile_messages() -> None:
@@ -47,14 +47,14 @@ def migrate() -> None:
     call_command("migrate", database="owner", interactive=False, verbosity=0)
 
 
-def create_demo_brand() -> None:
+def create_demo_brand(login: Path) -> None:
     """Makes the demo brand when it is missing; keeps what the command says (the login or why not) for later."""
     said = io.StringIO()
     try:
         call_command("create_demo_brand", stdout=said)
     except CommandError as error:  # the site is useful without it
         said.write(f"{error}\nFANWISE_DEMO=0 starts without the demo brand.")
-    write_private(settings.STATE_DIR / "demo_login.txt", said.getvalue())
+    write_private(login, said.getvalue())
 
 
 def main() -> None:
@@ -63,8 +63,10 @@ def main() -> None:
     run_step("compiling translations", compile_messages)
     run_step("collecting static files", collect_static)
     run_step("migrating the database", migrate)
+    login = settings.STATE_DIR / LOGIN_FILE
+    login.unlink(missing_ok=True)
     if os.environ.get("FANWISE_DEMO", "1") != "0":
-        run_step("making the demo brand", create_demo_brand)
+        run_step("making the demo brand", lambda: create_demo_brand(login))
 
 
 if __name__ == "__main__":

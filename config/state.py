@@ -11,6 +11,7 @@ from config.programs import make_passable
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 DATABASE = "fanwise"
+LOGIN_FILE = "demo_login.txt"  # what ./run shows of the demo brand
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from config.processes import (
     send,
     wait_until,
 )
-from config.state import CHECKOUT, open_state, state_folder
+from config.state import CHECKOUT, LOGIN_FILE, open_state, state_folder
 
 MARK = "FANWISE_CHILD"
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
@@ -266,7 +266,7 @@ def _start_children(children: list[Child], host: str, port: int) -> None:
 
 
 def _login(state: Path) -> str:
-    path = state / "demo_login.txt"
+    path = state / LOGIN_FILE
     return path.read_text().strip() + "\n" if path.exists() else ""
 
 
