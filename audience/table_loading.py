@@ -57,7 +57,7 @@ CONTACTS = Table(
     columns={
         "external_id": "text",
         **dict.fromkeys(("name", "name_sort", "gender", "age_band", "region", "city"), "text"),
-        "tags": "text[]",
+        "tags": "varchar[]",
         "followed_at": "timestamptz",
     },
     bare={
@@ -79,7 +79,7 @@ ITEMS = Table(
     columns={
         "external_id": "text",
         **dict.fromkeys((*_ITEM_TEXTS, "kind"), "text"),
-        "tags": "text[]",
+        "tags": "varchar[]",
         "price_fen": "bigint",
         "duration_seconds": "integer",
         "published_at": "timestamptz",
