@@ -46,7 +46,7 @@ class ContactFilter(BrandForm):
     order = forms.ChoiceField(
         choices=[("newest", _("Newest first")), ("last_act", _("Last act first")), ("name", _("Name"))],
         required=False,
-        label=_("Order"),
+        label=_("Sort by"),
     )
 
     @property

@@ -13,6 +13,7 @@ from django.db.models import Count, Q
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from audience.kinds import EventKind
 from audience.models import Contact, Event
@@ -22,7 +23,7 @@ PAGE_SIZE = 30
 ACTIVITY_DAYS = 28
 _K = EventKind
 GROUPS: dict[str, tuple[Any, frozenset[EventKind]]] = {
-    "reading": (_("Reading"), frozenset({_K.VIEW, _K.READ, _K.PLAY, _K.CLICK, _K.READ_COMMENTS, _K.IMPRESSION})),
+    "reading": (pgettext_lazy("acts", "Reading"), frozenset({_K.VIEW, _K.READ, _K.PLAY, _K.CLICK, _K.READ_COMMENTS, _K.IMPRESSION})),
     "interaction": (
         _("Interaction"),
         frozenset({_K.LIKE, _K.SHARE, _K.COMMENT, _K.FAVOURITE, _K.RATE, _K.CLICK_AVATAR}),

@@ -84,7 +84,7 @@ class ItemFilter(BrandForm):
             ("dearest", _("Price, high to low")),
         ],
         required=False,
-        label=_("Order"),
+        label=_("Sort by"),
     )
 
     @property

@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
 from django.db import transaction
 from django.db.models import Count, F, Func, OrderBy, Q, QuerySet
+from django.utils.translation import gettext_noop as _
 
 from accounts.actors import Actor, record
 from accounts.tenancy import current_tenant_id
@@ -62,13 +63,13 @@ def _check_address(check: URLValidator, address: str) -> None:
         try:
             check(address)
         except ValidationError as error:
-            raise BadInput("%(address)s is not a web address. Use https://…", address=address) from error
+            raise BadInput(_("%(address)s is not a web address. Use https://…"), address=address) from error
 
 
 def set_state(item: Item, state: str, by: Actor) -> None:
     """Show, hide or retire one item; retired items are never recommended."""
     if state not in Item.State.values:
-        raise BadInput("Choose one of the known states.")
+        raise BadInput(_("Choose one of the known states."))
     before, item.state = item.state, state
     item.save(update_fields=["state", "updated_at"])
     record(by, "set_state", "item", item.external_id, before=before, after=state)

@@ -109,9 +109,9 @@ def _moment(text: str) -> datetime | None:
 
 
 def _shares(report: QualityReport) -> list[Share]:
-    """The rows of the file by what became of them; the parts add up to all rows."""
+    """What the rows of the file became: new or changed, known, repeated, set aside; without empty parts."""
     parts = {
-        "new": report.accepted - report.present,
+        "new": report.written + report.updated,
         "present": report.present,
         "duplicates": report.duplicates,
         "rejected": report.rejected,
