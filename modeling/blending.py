@@ -1,6 +1,8 @@
-"""Transformer and item-kNN as one model: log P(item) + weight * log kNN share.
+"""Transformer, item-kNN and current popularity as one model, a weighted sum of logarithms:
 
-Stage: training (the weight is chosen on validation NDCG@10) and prediction.
+log P(item | Transformer) + weight * log(kNN share + floor) + popularity weight * log(popularity share).
+
+Stage: training (weights and floor are chosen on validation NDCG@10) and prediction.
 Shapes: B users, N items, T history events.
 """
 
@@ -30,18 +32,22 @@ class BlendConfig(JsonConfig):
 
     weights: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
     """Weight of the kNN's log share; 0 is the Transformer alone."""
-    floors: tuple[float, ...] = (1e-2, 1e-3, 1e-4, 1e-5)
+    floors: tuple[float, ...] = (1e-2, 1e-3, 1e-4)
     """Share given to items the kNN does not know, so that the logarithm stays finite."""
+    popularity_weights: tuple[float, ...] = (0.0, 0.25, 0.5, 1.0)
+    """Weight of the log share of recent popularity, which follows fashions faster than the Transformer."""
 
 
 @dataclass(frozen=True)
 class BlendRecommender:
-    """One servable version holding both members."""
+    """One servable version holding all members."""
 
     transformer: TransformerRecommender
     item_knn: ItemKnnRecommender
     weight: float
     floor: float
+    bias_N: FloatArray | None = None
+    """Popularity weight * log popularity share; None when popularity has no part."""
     kind = "transformer_knn"
 
     @property
@@ -62,6 +68,7 @@ class BlendRecommender:
             ItemKnnRecommender.from_artifact(artifact.part("item_knn")),
             artifact.config["weight"],
             artifact.config["floor"],
+            artifact.arrays.get("bias_N"),
         )
 
     def to_artifact(self) -> Artifact:
@@ -71,21 +78,26 @@ class BlendRecommender:
         for member in (self.transformer.to_artifact(), self.item_knn.to_artifact()):
             config[member.kind] = member.config
             arrays |= {f"{member.kind}.{name}": array for name, array in member.arrays.items() if name != "item_keys_N"}
+        if self.bias_N is not None:
+            arrays["bias_N"] = self.bias_N
         return Artifact(self.kind, config, arrays)
 
     def scores(self, history: History) -> FloatArray:
         """scores_N; log-probabilities up to one constant, which ranking does not need."""
-        knn_N = self.item_knn.scores(history)
-        return combine(self.transformer.scores(history), knn_N, self.weight, self.floor)
+        return self._combine(self.transformer.scores(history), self.item_knn.scores(history))
 
     def scores_many(self, histories: Sequence[History]) -> FloatArray:
         """scores_BN."""
         return self.member_scores_many(histories)[2]
 
     def member_scores_many(self, histories: Sequence[History]) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """scores_BN of the Transformer, of the kNN and of the blend, each member asked once."""
+        """scores_BN of the Transformer, of the kNN and of the blend, each asked once."""
         logits_BN, knn_BN = self.transformer.scores_many(histories), self.item_knn.scores_many(histories)
-        return logits_BN, knn_BN, combine(logits_BN, knn_BN, self.weight, self.floor)
+        return logits_BN, knn_BN, self._combine(logits_BN, knn_BN)
+
+    def _combine(self, logits: FloatArray, knn: FloatArray) -> FloatArray:
+        blended = combine(logits, knn, self.weight, self.floor)
+        return blended if self.bias_N is None else np.asarray(blended + self.bias_N)
 
     def contributions(self, history: History, item_index: int) -> FloatArray:
         """Blended log-probability with the event minus without it, for the newest 20 events; 0 for older ones."""
@@ -101,21 +113,43 @@ def combine(logits: FloatArray, knn: FloatArray, weight: float, floor: float) ->
     return np.asarray(logits + np.float32(weight) * np.log(knn / totals + np.float32(floor)), np.float32)
 
 
+def popularity_bias(popularity_N: FloatArray, weight: float) -> FloatArray | None:
+    """weight * log popularity share; a hundredth of the mean is added, so that unknown items stay finite."""
+    if weight == 0:
+        return None
+    smoothed_N = popularity_N + max(float(popularity_N.mean()), 1e-12) / 100
+    return np.asarray(weight * np.log(smoothed_N / smoothed_N.sum()), np.float32)
+
+
+@dataclass(frozen=True)
+class BlendSetting:
+    """What validation chose."""
+
+    weight: float
+    floor: float
+    popularity_weight: float
+
+
 def choose_blend(
-    transformer: TransformerRecommender, item_knn: ItemKnnRecommender, validation: MeasuredUsers, config: BlendConfig
-) -> BlendRecommender:
-    """The blend with the best mean NDCG@10 on validation; among equals the smaller weight."""
-    candidates = [
-        (weight, floor) for weight in config.weights for floor in config.floors if weight or floor == config.floors[0]
-    ]
-    totals = np.zeros(len(candidates))
+    transformer: TransformerRecommender,
+    item_knn: ItemKnnRecommender,
+    popularity_N: FloatArray,
+    validation: MeasuredUsers,
+    config: BlendConfig,
+) -> BlendSetting:
+    """The setting with the best mean NDCG@10 on validation; among equals the smaller weights."""
+    pairs = [(weight, floor) for weight in config.weights for floor in (config.floors if weight else config.floors[:1])]
+    biases = [popularity_bias(popularity_N, weight) for weight in config.popularity_weights]
+    totals = np.zeros((len(pairs), len(biases)))
     for start in range(0, len(validation.histories), BATCH_USERS):
         histories = validation.histories[start : start + BATCH_USERS]
         targets_B = validation.targets_B[start : start + BATCH_USERS]
         logits_BN, knn_BN = transformer.scores_many(histories), item_knn.scores_many(histories)
         mask_seen(logits_BN, histories)
-        for place, (weight, floor) in enumerate(candidates):
-            ranks_B = rank_targets(combine(logits_BN, knn_BN, weight, floor), targets_B)
-            totals[place] += ndcg_per_user(ranks_B, 10).sum()
-    weight, floor = candidates[int(totals.argmax())]
-    return BlendRecommender(transformer, item_knn, weight, floor)
+        for row, (weight, floor) in enumerate(pairs):
+            blended_BN = combine(logits_BN, knn_BN, weight, floor)
+            for column, bias_N in enumerate(biases):
+                biased_BN = blended_BN if bias_N is None else blended_BN + bias_N
+                totals[row, column] += ndcg_per_user(rank_targets(biased_BN, targets_B), 10).sum()
+    best_row, best_column = divmod(int(totals.argmax()), len(biases))
+    return BlendSetting(*pairs[best_row], config.popularity_weights[best_column])

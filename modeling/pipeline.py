@@ -8,7 +8,8 @@ Imports torch: import it inside a training task only.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from modeling.training_next_item import TrainingResult, train_next_item
 # isort: split
 import numpy as np
 
-from modeling.blending import BlendRecommender, choose_blend
+from modeling.blending import BlendRecommender, choose_blend, popularity_bias
 from modeling.datasets import Dataset
 from modeling.errors import TrainingCancelled
 from modeling.evaluation import MeasuredUsers, evaluate, evaluate_together, measured_users
@@ -55,7 +56,7 @@ def fit_next_item_models(
     trained = train_next_item(dataset, split, config.transformer, trainer, directory, on_progress, should_stop)
     candidates["transformer"] = _wrap_transformer(dataset, split, trained, config)
     on_progress(TrainingPoint(stage="compare", elapsed_seconds=trained.elapsed_seconds))
-    candidates["transformer_knn"] = _fit_blend(candidates["transformer"], candidates["item_knn"], validation, config)
+    candidates["transformer_knn"] = _fit_blend(candidates, validation, config)
     reports = _measure(candidates, validation, test)
     if should_stop():
         raise TrainingCancelled("Training was cancelled before its models were published; it can be continued.")
@@ -93,19 +94,26 @@ def _log_prior(dataset: Dataset, is_fitted_E: BoolArray) -> FloatArray:
 
 
 def _fit_blend(
-    transformer: Candidate[TransformerRecommender],
-    item_knn: Candidate[ItemKnnRecommender],
-    validation: MeasuredUsers,
-    config: PipelineConfig,
+    candidates: Mapping[str, Candidate[Any]], validation: MeasuredUsers, config: PipelineConfig
 ) -> Candidate[BlendRecommender]:
     started = time.monotonic()
+    popularity, item_knn, transformer = (candidates[kind] for kind in ("popularity", "item_knn", "transformer"))
     tuning = validation.sample(config.tuning_users, config.trainer.seed)
-    blend = choose_blend(transformer.measured, item_knn.measured, tuning, config.blend)
-    served = blend
+    measured_popularity_N = popularity.measured.popularity_N
+    setting = choose_blend(transformer.measured, item_knn.measured, measured_popularity_N, tuning, config.blend)
+
+    def blend(
+        transformer: TransformerRecommender, item_knn: ItemKnnRecommender, popularity_N: FloatArray
+    ) -> BlendRecommender:
+        bias_N = popularity_bias(popularity_N, setting.popularity_weight)
+        return BlendRecommender(transformer, item_knn, setting.weight, setting.floor, bias_N)
+
+    measured = blend(transformer.measured, item_knn.measured, measured_popularity_N)
+    served = measured
     if config.refit:
-        served = BlendRecommender(transformer.served, item_knn.served, blend.weight, blend.floor)
-    seconds = time.monotonic() - started + transformer.seconds + item_knn.seconds
-    return Candidate(blend, served, seconds, {"weight": blend.weight, "floor": blend.floor})
+        served = blend(transformer.served, item_knn.served, popularity.served.popularity_N)
+    seconds = time.monotonic() - started + sum(candidate.seconds for candidate in candidates.values())
+    return Candidate(measured, served, seconds, asdict(setting))
 
 
 def _measure(

@@ -95,6 +95,6 @@ PRESETS = {
         trainer=TrainerConfig(
             max_epochs=2, batch_events=256, warmup_steps=5, validation_users=50, num_threads=1, report_seconds=0.0
         ),
-        blend=BlendConfig(weights=(0.0, 1.0), floors=(1e-3,)),
+        blend=BlendConfig(weights=(0.0, 1.0), floors=(1e-3,), popularity_weights=(0.0,)),
     ),
 }

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modeling.artifacts import read_description
-from modeling.blending import BlendRecommender, choose_blend, combine
+from modeling.artifacts import read_description, write_artifact
+from modeling.blending import BlendConfig, BlendRecommender, choose_blend, combine, popularity_bias
 from modeling.classifiers import load_classifier
 from modeling.datasets import Dataset
 from modeling.engagement_config import EngagementConfig
@@ -109,18 +109,44 @@ def test_time_split_runs_end_to_end(dataset: Dataset, tmp_path: Path) -> None:
     assert outcome.version("transformer").metrics["test"]["num_users"] == dataset.info.time_test_users
 
 
-def test_blend_weight_zero_is_the_transformer_and_validation_chooses(
-    dataset: Dataset, outcome: NextItemOutcome
-) -> None:
+def test_blend_is_the_best_setting_of_the_grid_on_validation(dataset: Dataset, outcome: NextItemOutcome) -> None:
+    blend = load_recommender(outcome.version("transformer_knn").directory)
+    popularity = load_recommender(outcome.version("popularity").directory)
+    assert isinstance(blend, BlendRecommender)
+    popularity_N = popularity.scores(History.empty())
+    validation = measured_users(dataset, dataset.leave_one_out, "valid")
+    config = BlendConfig(weights=(0.0, 1.0), floors=(1e-3,), popularity_weights=(0.0, 2.0))
+    qualities = {
+        (weight, pull): evaluate(
+            replace(blend, weight=weight, floor=1e-3, bias_N=popularity_bias(popularity_N, pull)), validation
+        ).mean_ndcg
+        for weight in config.weights
+        for pull in config.popularity_weights
+    }
+    chosen = choose_blend(blend.transformer, blend.item_knn, popularity_N, validation, config)
+    best = max(qualities, key=lambda setting: qualities[setting])
+    assert (chosen.weight, chosen.popularity_weight) == best
+    assert len(set(qualities.values())) == 4
+    assert qualities[0.0, 0.0] == pytest.approx(evaluate(blend.transformer, validation).mean_ndcg)
+
+
+def test_blend_with_popularity_serves_as_published(outcome: NextItemOutcome, tmp_path: Path) -> None:
     blend = load_recommender(outcome.version("transformer_knn").directory)
     assert isinstance(blend, BlendRecommender)
-    validation = measured_users(dataset, dataset.leave_one_out, "valid")
-    chosen = choose_blend(blend.transformer, blend.item_knn, validation, CONFIG.blend)
-    qualities = {}
-    for weight in CONFIG.blend.weights:
-        qualities[weight] = evaluate(replace(blend, weight=weight), validation).mean_ndcg
-    assert chosen.weight == max(qualities, key=lambda weight: qualities[weight])
-    assert qualities[0.0] == pytest.approx(evaluate(blend.transformer, validation).mean_ndcg)
+    biased = replace(blend, bias_N=popularity_bias(np.arange(30, dtype=np.float32), 0.5))
+    write_artifact(tmp_path / "v1", biased.to_artifact())
+    np.testing.assert_array_equal(
+        load_recommender(tmp_path / "v1").scores(History.empty()), biased.scores(History.empty())
+    )
+    assert biased.scores(History.empty()).argmax() == 29
+
+
+def test_popularity_bias_is_the_weighted_log_share() -> None:
+    bias = popularity_bias(np.array([3.0, 1.0, 0.0], np.float32), 2.0)
+    total = 4 + 0.04
+    expected = [2 * np.log((count + 4 / 300) / total) for count in (3, 1, 0)]
+    np.testing.assert_allclose(bias, expected, rtol=1e-5)
+    assert popularity_bias(np.ones(3, np.float32), 0.0) is None
 
 
 def test_combine_adds_logs() -> None:
