@@ -39,13 +39,10 @@ def quality_chart(run: TrainingRun, points: Sequence[TrainingPoint]) -> dict[str
         for key, name in _QUALITY[run.purpose]
     ]
     simple = _simple_quality(run)
-    if simple is not None:
-        name = _QUALITY[run.purpose][0][1]
-        series[0]["markLine"] = {
-            "symbol": "none",
-            "data": [{"yAxis": round(simple, 5), "name": name}],
-            "label": {"formatter": _("best simple model: %(name)s") % {"name": name}, "position": "insideStartTop"},
-        }
+    if simple is not None and measured:
+        name = _("best simple model, %(metric)s") % {"metric": _QUALITY[run.purpose][0][1]}
+        level = [[0, round(simple, 5)], [measured[-1].epoch, round(simple, 5)]]
+        series.append(_line(name, level) | {"lineStyle": {"type": "dashed"}})
     return _options(series)
 
 
@@ -70,14 +67,15 @@ def _epochs(point: TrainingPoint) -> float:
 
 
 def _line(name: str, data: list[list[float]], *, is_dotted: bool = False) -> dict[str, Any]:
-    return {"type": "line", "name": name, "data": data, "showSymbol": is_dotted, "smooth": False}
+    is_dotted = is_dotted or len(data) < 2
+    return {"type": "line", "name": name, "data": data, "showSymbol": is_dotted, "symbol": "circle", "symbolSize": 6}
 
 
 def _options(series: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "animation": False,
         "grid": {"left": 8, "right": 16, "top": 36, "bottom": 28, "containLabel": True},
-        "legend": {"top": 0, "left": 0},
+        "legend": {"type": "scroll", "top": 0, "left": 0, "right": 0},
         "tooltip": {"trigger": "axis"},
         "xAxis": {"type": "value", "name": _("epoch"), "nameLocation": "middle", "nameGap": 22, "minInterval": 1},
         "yAxis": {"type": "value", "scale": True},

@@ -12,8 +12,6 @@ from modeling.labels import METRICS, Metric
 from modeling.models import ModelVersion, Purpose, TrainingPoint, TrainingRun
 from modeling.versions import SIMPLE_KINDS, is_allowed_live, live, previous
 
-NUM_SAMPLE_EPOCHS = 12
-
 
 @dataclass(frozen=True)
 class Cell:
@@ -135,29 +133,30 @@ class SampleList:
 
 
 @dataclass(frozen=True)
-class SampleEpoch:
-    """The sample lists after one epoch."""
+class Samples:
+    """The sample lists after one epoch, and the epochs there are."""
 
-    number: int
+    epoch: int
+    epochs: list[int]
     lists: list[SampleList]
 
 
-def sample_epochs(points: Iterable[TrainingPoint]) -> list[SampleEpoch]:
-    """The sample followers' lists after the last epochs, newest first, with people and titles."""
-    shown = [point for point in points if point.values.get("samples")][-NUM_SAMPLE_EPOCHS - 1 :]
-    samples = [sample for point in shown for sample in point.values["samples"]]
-    contacts = Contact.objects.in_bulk({sample["user_key"] for sample in samples})
-    items = Item.objects.in_bulk({key for sample in samples for key in sample["item_keys"]})
-    epochs: list[SampleEpoch] = []
-    before: dict[int, list[int]] = {}
-    for point in shown:
-        lists = [
-            SampleList(
-                contacts.get(sample["user_key"]),
-                [(items.get(key), key not in before.get(sample["user_key"], [key])) for key in sample["item_keys"]],
-            )
-            for sample in point.values["samples"]
-        ]
-        before = {sample["user_key"]: sample["item_keys"] for sample in point.values["samples"]}
-        epochs.append(SampleEpoch(int(point.epoch), lists))
-    return epochs[::-1][:NUM_SAMPLE_EPOCHS]
+def samples_of(points: Iterable[TrainingPoint], wanted_epoch: str) -> Samples | None:
+    """What the sample followers would have been shown after an epoch (default: the last), with people and titles."""
+    by_epoch = {int(point.epoch): point.values["samples"] for point in points if point.values.get("samples")}
+    if not by_epoch:
+        return None
+    epochs = sorted(by_epoch)
+    epoch = int(wanted_epoch) if wanted_epoch.isdecimal() and int(wanted_epoch) in by_epoch else epochs[-1]
+    earlier = [number for number in epochs if number < epoch]
+    before = {one["user_key"]: one["item_keys"] for one in by_epoch[earlier[-1]]} if earlier else {}
+    contacts = Contact.objects.in_bulk([one["user_key"] for one in by_epoch[epoch]])
+    items = Item.objects.in_bulk({key for one in by_epoch[epoch] for key in one["item_keys"]})
+    lists = [
+        SampleList(
+            contacts.get(one["user_key"]),
+            [(items.get(key), key not in before.get(one["user_key"], [key])) for key in one["item_keys"]],
+        )
+        for one in by_epoch[epoch]
+    ]
+    return Samples(epoch, epochs, lists)

@@ -115,27 +115,27 @@ def explain_verdict(verdict: dict[str, Any]) -> str:
 
 
 def _metric_name(key: str) -> str:
-    return {"ndcg_at_10": "NDCG@10", "log_loss": _("log-loss (turned round, so that more is better)")}[key]
+    return {"ndcg_at_10": "NDCG@10", "log_loss": _("log-loss")}[key]
 
 
 def _say_better() -> str:
     return _(
-        "The deep model (%(deep)s) beats the best simple one (%(simple)s): %(metric)s %(delta)s, "
-        "95 %% interval %(low)s to %(high)s, measured on %(units)s followers that neither had seen."
+        "%(deep)s beats the best simple model (%(simple)s): %(metric)s improves by %(delta)s "
+        "(95 %% interval %(low)s to %(high)s), measured on %(units)s followers that neither had learnt from."
     )
 
 
 def _say_not_better() -> str:
     return _(
-        "No certain gain: the deep model (%(deep)s) against the best simple one (%(simple)s): %(metric)s %(delta)s, "
-        "95 %% interval %(low)s to %(high)s, measured on %(units)s followers. The simple model serves."
+        "%(deep)s against the best simple model (%(simple)s): %(metric)s improves by %(delta)s, but the 95 %% interval "
+        "%(low)s to %(high)s (%(units)s followers) does not lie above zero. The simple model serves."
     )
 
 
 def _say_too_few() -> str:
     return _(
-        "Only %(units)s followers could be measured, too few to tell whether the deep model (%(deep)s) is better than "
-        "the simple one (%(simple)s). The simple model serves; more behaviour helps."
+        "Only %(units)s followers could be measured, too few to tell whether %(deep)s is better than %(simple)s. "
+        "The simple model serves; more behaviour helps."
     )
 
 

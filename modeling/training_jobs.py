@@ -42,7 +42,7 @@ STAGES = {
     "engagement_dnn": gettext_noop("The deep model learns"),
     "transformer_refit": gettext_noop("The deep model learns the newest behaviour as well"),
     "compare": gettext_noop("The models are compared"),
-    "publish": gettext_noop("Storing the models"),
+    "publish": gettext_noop("The models are stored"),
 }
 _SCALE = 1000
 

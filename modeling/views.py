@@ -66,7 +66,7 @@ def start_run(request: BrandRequest) -> HttpResponse:
 @require_safe
 def show_run(request: BrandRequest, code: str) -> HttpResponse:
     """One run: how far it is, what it learns, what it brought."""
-    return render(request, "modeling/run.html", _run_context(run_for(code)))
+    return render(request, "modeling/run.html", _run_context(request, run_for(code)))
 
 
 @needs(Can.VIEW)
@@ -75,11 +75,13 @@ def show_live(request: BrandRequest, code: str) -> HttpResponse:
     """The moving part of the run's page; asked every two seconds until the run has ended."""
     run = run_for(code)
     status = HTMX_STOP_POLLING if run.job.is_ended else 200
-    return render(request, "modeling/run.html#live", _run_context(run), status=status)
+    return render(request, "modeling/run.html#live", _run_context(request, run), status=status)
 
 
-def _run_context(run: TrainingRun) -> dict[str, Any]:
+def _run_context(request: BrandRequest, run: TrainingRun) -> dict[str, Any]:
     points = runs.points_after(run, -1)
+    epoch = request.GET.get("epoch", "")
+    live_url = brand_url(request, "modeling:run_live", run.code)
     made = list(run.versions.select_related("run", "dataset").order_by("number"))
     return {
         "run": run,
@@ -87,7 +89,8 @@ def _run_context(run: TrainingRun) -> dict[str, Any]:
         "last": points[-1] if points else None,
         "loss_chart": charts.loss_chart(run, points) if points else None,
         "quality_chart": charts.quality_chart(run, points) if any(p.values["metrics"] for p in points) else None,
-        "epochs": comparisons.sample_epochs(points),
+        "samples": comparisons.samples_of(points, epoch),
+        "live_url": f"{live_url}?epoch={epoch}" if epoch.isdecimal() else live_url,
         "table": comparisons.table_of(made) if made else None,
         "speed": next(
             (p.values["samples_per_second"] for p in reversed(points) if p.values["samples_per_second"]), None
@@ -133,6 +136,7 @@ def show_version(request: BrandRequest, code: str) -> HttpResponse:
         "is_allowed": versions.is_allowed_live(version),
         "verdict": version.run.result.get("verdict"),
         "confusion": comparisons.confusion_of([version]),
+        "num_measured": version.metrics["test"].get("num_users") or version.metrics["test"].get("num_rows"),
     }
     return render(request, "modeling/version.html", context)
 

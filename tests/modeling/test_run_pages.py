@@ -104,8 +104,11 @@ def test_a_running_page_shows_curve_numbers_and_lists(english, enough, by):
     response = english.get(f"{HOME}runs/{run.code}/live/")
     page = text(response)
     assert response.status_code == 200
-    for part in ("chart-loss", "chart-quality", "1,234", "1 min 15 s", "文章5", "after epoch 2", "every 2s", "1.2500"):
+    for part in ("chart-loss", "chart-quality", "1,234", "1 min 15 s", "文章5", "every 2s", "1.2500"):
         assert part in page, part
+    assert page.count('bg-azure-lt">new') == 1
+    earlier = text(english.get(f"{HOME}runs/{run.code}/?epoch=1"))
+    assert ("文章0" in earlier, "文章5" in earlier, f"{run.code}/live/?epoch=1" in earlier) == (True, False, True)
 
 
 def test_the_live_part_stops_asking_when_the_run_has_ended(english, trained):
@@ -132,6 +135,8 @@ def test_the_engagement_run_shows_its_figures_and_the_confusion(english, scope, 
     page = text(english.get(f"{HOME}runs/{run.code}/"))
     for part in ("Accuracy", "Precision", "Recall", "F1", "AUC", "Log-loss", "Majority", "said: converts"):
         assert part in page, part
+    for version in ModelVersion.objects.all():
+        assert "measured on 40 followers" in text(english.get(f"{VERSIONS}{version.code}/"))
 
 
 def test_promote_roll_back_and_retire(english, trained, by):
