@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 from django.db import connection
+from django.utils.translation import gettext_noop as _
 
 from accounts.tenancy import current_tenant_id
 from audience.kinds import KIND_BY_WORD, EventKind
@@ -45,9 +46,9 @@ class EngagementExtractConfig(JsonConfig):
     def __post_init__(self) -> None:
         unknown = [word for word in self.label_kinds if word not in KIND_BY_WORD]
         if self.source not in ("auto", "table", "events") or unknown or not self.label_kinds:
-            raise ConfigInvalid("The engagement source or the label acts are not known.")
+            raise ConfigInvalid(_("The engagement source or the label acts are not known."))
         if not (1 <= self.label_days <= 365 and 1 <= self.feature_days <= 730):
-            raise ConfigInvalid("The windows must be between 1 and 365 (label) or 730 (behaviour) days long.")
+            raise ConfigInvalid(_("The windows must be from 1 to 365 (outcome) or 730 (behaviour) days long."))
 
     def resolved(self) -> EngagementExtractConfig:
         """With "auto" decided by the data in scope."""

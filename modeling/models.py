@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import Job
 from accounts.tenancy import TenantForeignKey, TenantModel
@@ -93,7 +94,7 @@ class ModelVersion(TenantModel):
     class Stage(models.TextChoices):
         CANDIDATE = "candidate", _("Candidate")
         LIVE = "live", _("Live")
-        RETIRED = "retired", _("Retired")
+        RETIRED = "retired", pgettext_lazy("model version", "Retired")
 
     code = models.CharField(max_length=16, default=new_code)
     number = models.PositiveIntegerField()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.db import connection
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop as _
 
 from accounts.tenancy import current_tenant_id
 from common.errors import FanwiseError, NotEnoughData
@@ -63,23 +63,23 @@ class Readiness:
 
 
 _SHORTAGES = {
-    gettext_noop("Interactions"): gettext_noop(
+    _("Interactions"): _(
         "There are %(have)s interactions with items; training needs %(needed)s. Upload more behaviour."
     ),
-    gettext_noop("Followers with three or more items"): gettext_noop(
+    _("Followers with three or more items"): _(
         "%(have)s followers met three or more different items; training needs %(needed)s. "
         "Upload behaviour over a longer time or of more followers."
     ),
-    gettext_noop("Items met"): gettext_noop(
+    _("Items met"): _(
         "The behaviour touches %(have)s different items; training needs %(needed)s. Upload behaviour with more items."
     ),
-    gettext_noop("Followers with behaviour and outcome"): gettext_noop(
+    _("Followers with behaviour and outcome"): _(
         "The outcome is known for %(have)s followers; training needs %(needed)s. Upload a larger table."
     ),
-    gettext_noop("Followers who converted"): gettext_noop(
+    _("Followers who converted"): _(
         "%(have)s followers converted; training needs %(needed)s. Upload rows of more followers who did."
     ),
-    gettext_noop("Followers who did not convert"): gettext_noop(
+    _("Followers who did not convert"): _(
         "%(have)s followers did not convert; training needs %(needed)s. Upload rows of more followers who did not."
     ),
 }
@@ -130,7 +130,9 @@ def _one_class(num_rows: int, num_positive: int) -> FanwiseError | None:
     if not num_rows or 0 < num_positive < num_rows:
         return None
     return LabelHasOneClass(
-        "All %(rows)s followers have the same outcome, so there is nothing to tell apart. "
-        "Upload rows of both kinds: followers who converted and followers who did not.",
+        _(
+            "All %(rows)s followers have the same outcome, so there is nothing to tell apart. "
+            "Upload rows of both kinds: followers who converted and followers who did not."
+        ),
         rows=num_rows,
     )

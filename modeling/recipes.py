@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from django.conf import settings
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop as _
 
 from modeling import datasets, engagement_extract, extract, readiness
 from modeling.classifiers import load_classifier
@@ -102,7 +102,7 @@ class NextItemRecipe:
     def make(cls, preset: str, changes: Mapping[str, Any]) -> NextItemRecipe:
         config = changed(PipelineConfig.preset("quick" if preset == SIMPLE else preset), Purpose.NEXT_ITEM, changes)
         if config.transformer.width % config.transformer.num_heads:
-            raise ConfigInvalid(gettext_noop("The width must be a multiple of the number of heads."))
+            raise ConfigInvalid(_("The width must be a multiple of the number of heads."))
         trainer = replace(config.trainer, num_threads=settings.TRAINING_THREADS)
         return cls(replace(config, trainer=trainer), DatasetConfig(), preset == SIMPLE)
 
@@ -221,7 +221,7 @@ def recipe_for(run: TrainingRun) -> Recipe:
 def make_recipe(purpose: str, preset: str, changes: Mapping[str, Any]) -> Recipe:
     """A preset with some settings changed, by name; raises ConfigInvalid."""
     if purpose not in _RECIPES or preset not in (*PRESETS, DEBUG, SIMPLE):
-        raise ConfigInvalid(gettext_noop("The purpose or the preset is not known."))
+        raise ConfigInvalid(_("The purpose or the preset is not known."))
     return _RECIPES[purpose].make(preset, changes)
 
 
@@ -232,7 +232,7 @@ def changed(config: Any, purpose: str, changes: Mapping[str, Any]) -> Any:
     for name, value in changes.items():
         if name not in known:
             raise ConfigInvalid(
-                gettext_noop("%(name)s cannot be changed; these can: %(known)s."),
+                _("%(name)s cannot be changed; these can: %(known)s."),
                 name=name,
                 known=", ".join(sorted(known)),
             )

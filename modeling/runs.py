@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext_noop as _
 
 from accounts import jobs
 from accounts.actors import Actor, record
@@ -143,7 +144,7 @@ def _refuse_second() -> None:
     other = under_way().first()
     if other is not None:
         raise Conflict(
-            "Another training of this brand is under way (%(code)s). Wait until it has ended, or cancel it.",
+            _("Another training of this brand is under way (%(code)s). Wait until it has ended, or cancel it."),
             code=other.code,
         )
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop as _
 
 from accounts.actors import Actor
 from accounts.jobs import Lease, LeaseLost
@@ -24,7 +25,7 @@ from accounts.tenancy import tenant_scope
 from common.errors import FanwiseError, JobCancelled
 from common.text import new_code
 from modeling import versions
-from modeling.errors import TrainingCancelled
+from modeling.errors import ModelingError, TrainingCancelled
 from modeling.models import Dataset, TrainingPoint, TrainingRun
 from modeling.progress import TrainingPoint as Point
 from modeling.recipes import Outcome, Recipe, recipe_for
@@ -34,16 +35,28 @@ logger = logging.getLogger(__name__)
 WRITE_SECONDS = 1.0
 """Points of the live curve are written at most this often; the ends of epochs always."""
 STAGES = {
-    "extract": gettext_noop("Reading the behaviour"),
-    "popularity": gettext_noop("Popularity is counted"),
-    "item_knn": gettext_noop("Item neighbours are counted"),
-    "logistic": gettext_noop("The simple models are fitted"),
-    "transformer": gettext_noop("The deep model learns"),
-    "engagement_dnn": gettext_noop("The deep model learns"),
-    "transformer_refit": gettext_noop("The deep model learns the newest behaviour as well"),
-    "compare": gettext_noop("The models are compared"),
-    "publish": gettext_noop("The models are stored"),
+    "extract": _("Reading the behaviour"),
+    "popularity": _("Popularity is counted"),
+    "item_knn": _("Item neighbours are counted"),
+    "logistic": _("The simple models are fitted"),
+    "transformer": _("The deep model learns"),
+    "engagement_dnn": _("The deep model learns"),
+    "transformer_refit": _("The deep model learns the newest behaviour as well"),
+    "compare": _("The models are compared"),
+    "publish": _("The models are stored"),
 }
+_SENTENCES = {
+    "dataset_too_small": _(
+        "Too little behaviour is left after cleaning. Upload behaviour of more followers or over a longer time."
+    ),
+    "label_has_one_class": _(
+        "All followers have the same outcome, so there is nothing to tell apart. "
+        "Upload rows of both kinds: followers who converted and followers who did not."
+    ),
+    "training_diverged": _("The loss is no longer a number. Start again with a lower learning rate."),
+    "file_corrupt": _("A stored file of this run is damaged. Press retry; it will be made anew."),
+}
+"""The learning core's errors in words that have a translation, by code."""
 _SCALE = 1000
 
 
@@ -57,17 +70,27 @@ def train(lease: Lease) -> None:
         lease.progress(0, 0, STAGES["extract"])
         _extract(lease, run, recipe)
     else:
-        _log(lease, run, gettext_noop("Going on where the last attempt stopped"))
+        _log(lease, run, _("Going on where the last attempt stopped"))
     try:
         assert run.dataset is not None
         dataset = Path(settings.MODEL_DIR) / run.dataset.directory
-        outcome = recipe.fit(dataset, run_directory(run), Reporter(lease, run), lease.should_stop)
+        with _explained():
+            outcome = recipe.fit(dataset, run_directory(run), Reporter(lease, run), lease.should_stop)
     except TrainingCancelled:
         lease.check()
         raise
     lease.progress(_SCALE, _SCALE, STAGES["publish"])
     _publish(lease, run, outcome)
     shutil.rmtree(run_directory(run), ignore_errors=True)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Give the core's errors the sentence that the site shows."""
+    try:
+        yield
+    except ModelingError as error:
+        raise type(error)(_SENTENCES.get(error.code, error.template), **error.context) from error
 
 
 def run_directory(run: TrainingRun) -> Path:
@@ -82,7 +105,8 @@ def _extract(lease: Lease, run: TrainingRun, recipe: Recipe) -> None:
         fingerprint = recipe.fingerprint()
         frames = recipe.read()
     try:
-        content_hash, counts = recipe.write(scratch, frames)
+        with _explained():
+            content_hash, counts = recipe.write(scratch, frames)
         target = scratch.with_name(content_hash)
         _keep_dataset(scratch, target)
     finally:

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Max
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
 from accounts.actors import Actor, record
 from accounts.tenancy import current_tenant_id
@@ -36,8 +37,10 @@ class GateRefused(Conflict):
 
     def __init__(self) -> None:
         super().__init__(
-            "This deep model showed no certain gain over the simple one, so it cannot go live. "
-            "Collect more behaviour and train again; the simple model serves until then."
+            _(
+                "This deep model showed no certain gain over the simple one, so it cannot go live. "
+                "Collect more behaviour and train again; the simple model serves until then."
+            )
         )
 
 
@@ -79,7 +82,7 @@ def verify(version: ModelVersion) -> None:
     directory = path_of(version)
     if not (directory / MODEL_FILE).exists() or hash_file(directory / MODEL_FILE) != version.digest:
         raise FileCorrupt(
-            "The files of version %(number)s are missing or changed, so it cannot go live. Train again.",
+            _("The files of version %(number)s are missing or changed, so it cannot go live. Train again."),
             number=version.number,
         )
     load_artifact(directory)
@@ -135,7 +138,7 @@ def promote(version: ModelVersion, by: Actor) -> ModelVersion:
         _take_turn()
         version.refresh_from_db()
         if version.stage == Stage.LIVE:
-            raise Conflict("This version is already live.")
+            raise Conflict(_("This version is already live."))
         if not is_allowed_live(version):
             raise GateRefused
         verify(version)
@@ -151,7 +154,7 @@ def roll_back(purpose: str, by: Actor) -> ModelVersion:
         _take_turn()
         present, version = live(purpose), previous(purpose)
         if present is None or version is None:
-            raise Conflict("No earlier version has served, so there is nothing to roll back to.")
+            raise Conflict(_("No earlier version has served, so there is nothing to roll back to."))
         verify(version)
         present.promoted_at = None
         _switch(present, version)
@@ -164,7 +167,7 @@ def retire(version: ModelVersion, by: Actor) -> ModelVersion:
     with transaction.atomic():
         _take_turn()
         if not ModelVersion.objects.filter(pk=version.pk, stage=Stage.CANDIDATE).update(stage=Stage.RETIRED):
-            raise Conflict("Only a candidate can be retired. Promote another version first if this one is live.")
+            raise Conflict(_("Only a candidate can be retired. Promote another version first if this one is live."))
         version.stage = Stage.RETIRED
         _record(by, "retire", version)
     return version
