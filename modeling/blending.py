@@ -34,7 +34,7 @@ class BlendConfig(JsonConfig):
     """Weight of the kNN's log share; 0 is the Transformer alone."""
     floors: tuple[float, ...] = (1e-2, 1e-3, 1e-4)
     """Share given to items the kNN does not know, so that the logarithm stays finite."""
-    popularity_weights: tuple[float, ...] = (0.0, 0.25, 0.5, 1.0)
+    popularity_weights: tuple[float, ...] = (0.0, 0.5, 1.0, 2.0, 4.0)
     """Weight of the log share of recent popularity, which follows fashions faster than the Transformer."""
 
 

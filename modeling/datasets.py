@@ -18,7 +18,7 @@ import polars as pl
 
 from modeling.configs import JsonConfig
 from modeling.errors import DatasetInvalid, DatasetTooSmall, FileCorrupt
-from modeling.histories import FloatArray, History, Int16Array, Int32Array, Int64Array, find_runs, index_of
+from modeling.histories import BoolArray, FloatArray, History, Int16Array, Int32Array, Int64Array, find_runs, index_of
 from modeling.splits import Split, Stage, find_first_meetings, split_by_time, split_leave_one_out
 from modeling.storage import publishing, write_durably
 
@@ -110,7 +110,7 @@ class Dataset:
         return np.repeat(np.arange(self.num_users, dtype=np.int32), np.diff(self.offsets))
 
     @cached_property
-    def is_new_E(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    def is_new_E(self) -> BoolArray:
         """True where a user meets an item for the first time."""
         return find_first_meetings(self.users_E, self.items_E, self.num_items)
 
@@ -127,9 +127,9 @@ class Dataset:
 
     def split(self, name: str) -> Split:
         """A split by its name: "leave_one_out" or "time"."""
-        return {"leave_one_out": lambda: self.leave_one_out, "time": lambda: self.time_split}[name]()
+        return self.time_split if name == "time" else self.leave_one_out
 
-    def is_train_E(self, split: Split) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    def is_train_E(self, split: Split) -> BoolArray:
         """True for the events a split lets models learn from."""
         return np.arange(len(self.items_E)) < np.repeat(split.train_ends_U, np.diff(self.offsets))
 

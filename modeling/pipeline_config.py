@@ -16,7 +16,7 @@ from modeling.transformer_config import TransformerConfig
 class TrainerConfig(JsonConfig):
     """How the Transformer is fitted."""
 
-    max_epochs: int = 12
+    max_epochs: int = 10
     """Passes over all training events at most; the learning rate decays along them."""
     max_events_trained: int = 0
     """Plan only as many epochs as train about this many events; 0 = no limit. Bounds the time and stays repeatable."""
@@ -24,8 +24,10 @@ class TrainerConfig(JsonConfig):
     """The learning rate reaches its end after this much training time, then the fit stops; 0 = off. Not repeatable."""
     patience: int = 3
     """Stop after this many epochs without a better validation NDCG@10."""
-    batch_events: int = 8192
-    """Events per optimiser step, padding included."""
+    batch_events: int = 4096
+    """Events per optimiser step at most, padding included."""
+    min_steps_per_epoch: int = 100
+    """Smaller data sets get smaller batches, down to 256 events, so that an epoch has about this many steps."""
     learning_rate: float = 0.003
     """Peak of the AdamW learning rate."""
     warmup_steps: int = 100
@@ -81,10 +83,8 @@ class PipelineConfig(JsonConfig):
 
 PRESETS = {
     "quick": PipelineConfig(
-        transformer=TransformerConfig(width=48, max_events=50),
-        trainer=TrainerConfig(
-            max_epochs=10, max_events_trained=2_000_000, batch_events=4096, validation_users=1000, patience=2
-        ),
+        transformer=TransformerConfig(width=48, max_events=50, dropout=0.2),
+        trainer=TrainerConfig(max_epochs=10, max_events_trained=2_000_000, validation_users=1000, patience=2),
     ),
     "standard": PipelineConfig(),
     "debug": PipelineConfig(

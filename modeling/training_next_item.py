@@ -44,6 +44,7 @@ from modeling.transformer_config import TransformerConfig
 from modeling.windows import Batch, TrainingWindows
 
 NUM_SAMPLE_USERS = 5
+SMALLEST_BATCH_EVENTS = 256
 FINAL_LEARNING_RATE_SHARE = 0.03
 
 
@@ -336,8 +337,10 @@ class _Run:
         )
 
     def _windows(self, split: Split) -> TrainingWindows:
-        max_events = self.net.config.max_events
-        return TrainingWindows(self.dataset, split, self.action_codes, max_events, self.config.batch_events)
+        config, max_events = self.config, self.net.config.max_events
+        num_events = int((split.train_ends_U - self.dataset.offsets[:-1]).sum())
+        batch_events = min(config.batch_events, max(num_events // config.min_steps_per_epoch, SMALLEST_BATCH_EVENTS))
+        return TrainingWindows(self.dataset, split, self.action_codes, max_events, batch_events)
 
     def _new_optimiser(self) -> torch.optim.AdamW:
         weight_decay = self.config.weight_decay

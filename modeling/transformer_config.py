@@ -26,7 +26,7 @@ class TransformerConfig(JsonConfig):
     """Feed-forward width as a multiple of D."""
     max_events: int = 200
     """Newest events of a history that are read."""
-    dropout: float = 0.2
+    dropout: float = 0.1
     """Share of activations dropped in training."""
 
     @classmethod

@@ -177,3 +177,12 @@ def test_engagement_net_resumes_bit_for_bit(tmp_path: Path) -> None:
     result = train_engagement(dataset, config, tmp_path / "b", ignore, lambda: next(answers)).classifier
     for name, array in expected.weights.items():
         np.testing.assert_array_equal(result.weights[name], array)
+
+
+@pytest.mark.parametrize(("min_steps", "expected_steps"), [(1, 2), (1000, 3)])
+def test_small_data_gets_smaller_batches(dataset: Dataset, tmp_path: Path, min_steps: int, expected_steps: int) -> None:
+    # 540 inputs in rows of at most 8: one batch of 512 and a rest, or batches of 256
+    config = replace(CONFIG, batch_events=512, min_steps_per_epoch=min_steps, max_epochs=1, refit_epochs=0)
+    points: list[TrainingPoint] = []
+    train_next_item(dataset, dataset.leave_one_out, NETWORK, config, tmp_path, points.append, never)
+    assert points[-1].step == expected_steps
