@@ -130,7 +130,7 @@ def make_model(item_ids: np.ndarray) -> Any:
     shares = np.sort(generator.random(neighbours.shape).astype(np.float32))[:, ::-1]
     offsets = np.arange(num_items + 1, dtype=np.int64) * 50
     knn = ItemKnnRecommender(item_ids, offsets, neighbours.ravel(), shares.ravel(), 10, 0.8)
-    return BlendRecommender(transformer, knn, weight=1.0, floor=0.01)
+    return BlendRecommender(transformer, knn, weight=2.0, floor=1e-4)
 
 
 def publish(model: Any) -> None:

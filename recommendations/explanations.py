@@ -16,9 +16,9 @@ from modeling.item_knn import ItemKnnRecommender
 from modeling.recommenders import Recommender
 from modeling.transformer_numpy import TransformerRecommender
 
-EXPLAINED_EVENTS = 10
+EXPLAINED_EVENTS = 8
 """The newest acts that may be named as a reason."""
-READ_EVENTS = 20
+READ_EVENTS = 12
 """The newest acts that the Transformer reads when it explains itself."""
 SAMPLE_ITEMS = 256
 """Items that stand for the whole catalogue when a probability is normalised."""

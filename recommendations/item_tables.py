@@ -93,24 +93,47 @@ class ItemTable:
         return active[np.lexsort((-active, -self.born_N[active]))]
 
     @cached_property
-    def tags(self) -> tuple[Int32Array, Int64Array]:
-        """(position_P, tag_P): which item carries which tag (as a hash); read on first use, in its tenant's scope."""
+    def _negative_births(self) -> Int64Array:
+        return -self.born_N[self.newest_first]
+
+    def born_after(self, seconds: float) -> Int64Array:
+        """Positions of the active items that are younger than this moment, the newest first."""
+        return self.newest_first[: np.searchsorted(self._negative_births, -seconds)]
+
+    @cached_property
+    def tags(self) -> tuple[Int64Array, Int64Array]:
+        """(offset_N1, tag_P): the tags (as hashes) of position p are tag_P[offset[p]:offset[p + 1]].
+
+        Read on first use, in the tenant's scope.
+        """
         packed = fetch_prepared(_TAGS, [self.tenant_id])[0][0] or b""
         pairs = np.frombuffer(packed, np.dtype([("id", ">i8"), ("tag", ">i4")]))
         positions_P, is_known_P = index_of(self.ids_N, pairs["id"].astype(np.int64))
-        return positions_P[is_known_P], pairs["tag"].astype(np.int64)[is_known_P]
+        positions_P = positions_P[is_known_P]
+        sizes_N = np.bincount(positions_P, minlength=len(self))
+        order_P = np.argsort(positions_P, kind="stable")
+        return np.concatenate([[0], np.cumsum(sizes_N)]), pairs["tag"].astype(np.int64)[is_known_P][order_P]
 
-    def overlap_with(self, positions_K: NDArray[np.integer]) -> NDArray[np.float64]:
-        """overlap_N: how many tags each item shares with the given ones (a tag they carry twice counts twice), plus 1
-        for a shared category."""
-        item_P, tag_P = self.tags
-        is_given_N = np.zeros(len(self), np.bool_)
-        is_given_N[positions_K] = True
-        wanted, counts = np.unique(tag_P[is_given_N[item_P]], return_counts=True)
-        places_P, is_shared_P = index_of(wanted, tag_P)
-        overlap_N = np.bincount(item_P[is_shared_P], counts[places_P[is_shared_P]].astype(np.float64), len(self))
-        categories = self.categories_N[positions_K]
-        return overlap_N + np.isin(self.categories_N, categories[categories != 0])
+    def overlap(self, likes_K: NDArray[np.integer], among_M: NDArray[np.integer]) -> NDArray[np.float64]:
+        """overlap_M: how many tags each of `among_M` shares with `likes_K`, plus 1 for a shared category.
+
+        A tag that several of the likes carry counts as often.
+        """
+        wanted, counts = np.unique(self._tags_of(likes_K)[1], return_counts=True)
+        owner_Q, tag_Q = self._tags_of(among_M)
+        places_Q, is_shared_Q = index_of(wanted, tag_Q)
+        weights_Q = counts[places_Q[is_shared_Q]].astype(np.float64)
+        overlap_M = np.bincount(owner_Q[is_shared_Q], weights_Q, len(among_M))
+        categories = self.categories_N[likes_K]
+        return overlap_M + np.isin(self.categories_N[among_M], categories[categories != 0])
+
+    def _tags_of(self, positions_M: NDArray[np.integer]) -> tuple[Int64Array, Int64Array]:
+        """(owner_Q, tag_Q): every tag of the given items, and which of them (0..M-1) carries it."""
+        offset_N1, tag_P = self.tags
+        sizes_M = offset_N1[positions_M + 1] - offset_N1[positions_M]
+        owner_Q = np.repeat(np.arange(len(positions_M)), sizes_M)
+        steps_Q = np.arange(len(owner_Q)) - np.repeat(np.cumsum(sizes_M) - sizes_M, sizes_M)
+        return owner_Q, tag_P[offset_N1[positions_M][owner_Q] + steps_Q]
 
 
 def _unpack(packed: bytes | None, stored: str, wanted: type[np.generic]) -> NDArray[Any]:

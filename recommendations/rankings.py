@@ -104,7 +104,9 @@ def by_novelty(ask: Ask, table: ItemTable) -> Ranking:
 
 def by_content(likes_K: Int32Array, among: Int64Array, ask: Ask, table: ItemTable) -> Ranking:
     """Of the items `among`, those that share most tags and the category with the given ones; the newer of equals."""
-    overlap = table.overlap_with(likes_K)[among]
+    if not len(among):
+        return Ranking("content", np.empty(0, np.int32), np.empty(0, np.float32))
+    overlap = table.overlap(likes_K, among)
     order = np.lexsort((-table.born_N[among], -overlap))
     best = order[overlap[order] > 0][: ask.depth]
     return Ranking("content", among[best].astype(np.int32), overlap[best].astype(np.float32))
@@ -152,9 +154,8 @@ def find_best(scores_N: FloatArray, k: int) -> Int32Array:
 
 
 def _new_items(ask: Ask, table: ItemTable) -> Int64Array:
-    newest = table.newest_first[: NEWEST_CONSIDERED * 4]
-    is_new = table.born_N[newest] > (ask.now - NEW_FOR).timestamp()
-    return not_banned(newest[is_new], ask, table)[:NEWEST_CONSIDERED]
+    new = table.born_after((ask.now - NEW_FOR).timestamp())
+    return not_banned(new, ask, table)[:NEWEST_CONSIDERED] if len(new) else new
 
 
 def not_banned(positions: Int64Array, ask: Ask, table: ItemTable) -> Int64Array:

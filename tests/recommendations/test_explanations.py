@@ -73,8 +73,8 @@ def test_transformer_contributions_are_the_reference_in_a_small_catalogue(num_ev
 def test_a_long_history_is_explained_by_its_newest_acts() -> None:
     says = contributions(make_transformer(), make_history(50), ITEMS)
     assert says.shape == (4, 50)
-    assert not says[:, :-10].any()
-    assert says[:, -10:].any(axis=1).all()
+    assert not says[:, :-8].any()
+    assert says[:, -8:].any(axis=1).all()
 
 
 def test_a_blend_lets_the_knn_speak_and_the_transformer_for_the_rest() -> None:
