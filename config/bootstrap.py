@@ -23,9 +23,11 @@ VENV_PYTHON = VENV / "bin" / "python"
 NODE_MODULES = CHECKOUT / "node_modules"
 FRONT_END_FILES = ("package.json", "package-lock.json")
 
+SYSTEM_CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 HELP = """\
 ./run                start Fanwise here; Ctrl-C stops it
 ./run manage ARGS    manage.py with the same environment (services are started when they are down)
+./run python ARGS    Python with the same environment, for example benchmarks/recommend_api.py
 ./run --reset        ask, then delete all data of this checkout
 ./run --help         this text
 ./test               every check and test;  ./test fast: the quick part;  ./test pytest ARGS: some tests
@@ -145,6 +147,12 @@ def npm_command(folder: Path) -> tuple[list[str], str]:
     return [str(node / "bin" / "node"), str(node / "lib/node_modules/npm/bin/npm-cli.js")], f"{node / 'bin'}:{path}"
 
 
+def system_certificates() -> dict[str, str]:
+    """Lets Node trust what the system trusts (a company's proxy, say); by itself it trusts its own list only."""
+    found = [file for file in SYSTEM_CERTIFICATES if Path(file).exists()]
+    return {"NODE_EXTRA_CA_CERTS": found[0]} if found and "NODE_EXTRA_CA_CERTS" not in os.environ else {}
+
+
 def install_front_end() -> None:
     """Fetches the locked packages aside and keeps the served files only: the list `served` in package.json."""
     with tempfile.TemporaryDirectory(prefix="fanwise-npm-") as name:
@@ -153,7 +161,8 @@ def install_front_end() -> None:
             shutil.copy(CHECKOUT / file, work / file)
         npm, path = npm_command(work / "node")
         flags = ["--prefix", str(work), "--ignore-scripts", "--no-audit", "--no-fund", "--cache", str(work / "cache")]
-        call([*npm, "ci", *flags], "Is the network up? A mirror can be set with `npm config`.", PATH=path)
+        advice = "Is the network up? A mirror can be set with `npm config`."
+        call([*npm, "ci", *flags], advice, PATH=path, **system_certificates())
         keep_served(work / "node_modules")
 
 
@@ -185,7 +194,7 @@ def prepare_front_end() -> None:
 
 def main(arguments: list[str]) -> None:
     """Prepares what the command needs and becomes that command."""
-    if set(arguments) & {"--help", "-h"} and arguments[0] != "manage":
+    if set(arguments) & {"--help", "-h"} and arguments[0] not in ("manage", "python"):
         print(HELP, end="")
         return
     is_test = arguments[:1] == ["--test"]

@@ -286,12 +286,12 @@ def serve() -> int:
     return 0
 
 
-def manage(arguments: list[str]) -> int:
-    """Runs manage.py beside a running ./run, or with servers started for it alone."""
+def run_python(arguments: list[str]) -> int:
+    """Runs Python (manage.py, a benchmark) beside a running ./run, or with servers started for it alone."""
     with local.running(state_folder()) as services:
-        command = [sys.executable, "manage.py", *arguments]
+        command = [sys.executable, *arguments]
         process = subprocess.Popen(command, cwd=CHECKOUT, env=site_environment(services))
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for manage.py; we stay to stop the servers
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for it; we stay to stop the servers
         return process.wait()
 
 
@@ -319,7 +319,9 @@ def main(arguments: list[str]) -> int:
         case []:
             return serve()
         case ["manage", *rest]:
-            return manage(rest)
+            return run_python(["manage.py", *rest])
+        case ["python", *rest]:
+            return run_python(rest)
         case ["--reset"]:
             return reset()
         case _:
