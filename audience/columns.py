@@ -115,6 +115,11 @@ def _is_telling(alias: str) -> bool:
     return len(alias) >= (4 if alias.isascii() else 2)
 
 
+def _share_of_ids(filled: pl.Series) -> float:
+    """The share of cells that could be ids: short and without blanks or punctuation of sentences."""
+    return float(filled.str.contains(r"^[^\s，。！？；]{1,128}$").mean() or 0.0)  # type: ignore[arg-type]  # a share is a number
+
+
 def _fits(field: Field, values: pl.Series, share: float = 0.5) -> bool:
     """Whether at least this share of the filled cells reads as the field's type."""
     filled = parsing.without_blanks(values).drop_nulls()
@@ -136,6 +141,10 @@ def _fits(field: Field, values: pl.Series, share: float = 0.5) -> bool:
         case FieldType.WORD:
             known = KIND_WORDS if field.name == "kind" and "动作" in field.aliases else ITEM_WORDS
             return sum(normal_word(word) in known for word in filled) >= share * len(filled)
+        case FieldType.ID:
+            return _share_of_ids(filled) >= share
+        case FieldType.TEXT if field.name == "text":
+            return _share_of_ids(filled) < 1  # a column "内容" of ids names items
         case _:
             return True
     return len(typed) - typed.null_count() >= share * len(typed)

@@ -1,6 +1,7 @@
-"""External ids of one file as database ids. Unknown ones get reserved ids now, and rows when the import publishes.
+"""External ids of one file as database ids: numbered in the file's order, then looked up or reserved.
 
-Stage: collect. Reads: contacts or items of the brand. Writes (in `publish`): bare contacts or untitled draft items.
+Stage: collect. Reads: contacts or items of the brand. Writes (in `IdMap.publish`): bare contacts or untitled draft
+items. Reserved ids come from the table's sequence, so events can be written before their contacts and items are.
 """
 
 import secrets
@@ -8,14 +9,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 from django.db import connection
 
 from accounts.tenancy import current_tenant_id
 
+Codes = npt.NDArray[np.int64]
 _ASK_AT_ONCE = 20_000
 _LETTERS = np.frombuffer(b"23456789abcdefghjkmnpqrstuvwxyz", np.uint8)
-
 _CONTACT_SQL = """
 INSERT INTO audience_contact (id, tenant_id, code, external_id, name, name_sort, gender, age_band, region, city, tags,
     attributes, is_personalisation_off, created_at, updated_at)
@@ -30,73 +32,99 @@ FROM import_new_row
 ON CONFLICT (tenant_id, external_id) DO NOTHING"""
 
 
+class Numbering:
+    """Texts as small numbers in order of appearance. Pure; memory grows with the distinct texts, not with the rows."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, int] = {}
+
+    def encode(self, texts: pl.Series) -> tuple[Codes, list[str]]:
+        """(the number of each text, -1 for null; the texts that got a new number, in its order)."""
+        distinct = texts.drop_nulls().unique(maintain_order=True)
+        if not len(distinct):
+            return np.full(len(texts), -1, np.int64), []
+        words = distinct.to_list()
+        new = [word for word in words if word not in self._codes]
+        self._codes.update(zip(new, range(len(self._codes), len(self._codes) + len(new)), strict=True))
+        codes = pl.Series([self._codes[word] for word in words], dtype=pl.Int64)
+        encoded = texts.replace_strict(distinct, codes, default=-1, return_dtype=pl.Int64)
+        return encoded.fill_null(-1).to_numpy(), new
+
+
 class IdMap:
-    """External id -> database id, for one table and one file. Memory grows with the distinct ids, not with the rows."""
+    """Database ids by number, for one table and one file."""
 
     def __init__(self, table: str, insert_sql: str, *, creates: bool, **fields: Any) -> None:
         self._table = table
         self._insert_sql = insert_sql
         self._creates = creates
         self._fields = fields
-        self._known: dict[str, int] = {}
+        self._ids = np.zeros(0, np.int64)
         self.new: dict[str, int] = {}
 
-    def resolve(self, external_ids: pl.Series) -> pl.Series:
-        """Database ids, row by row; null where the cell is null or (unless this map creates) the id is unknown."""
-        distinct = external_ids.drop_nulls().unique()
-        texts = distinct.to_list()
-        self._learn([text for text in texts if text not in self._known])
-        found = pl.Series([self._known.get(text) for text in texts], dtype=pl.Int64)
-        if not len(distinct):
-            return external_ids.cast(pl.Int64)
-        return external_ids.replace_strict(distinct, found, default=None, return_dtype=pl.Int64)
+    def learn(self, new_texts: Sequence[str]) -> list[str]:
+        """Find the ids of the texts that got the next numbers; reserve them for unknown ones if this map creates.
+
+        Returns the texts that have no id.
+        """
+        parts, unknown = [self._ids], list[str]()
+        for start in range(0, len(new_texts), _ASK_AT_ONCE):
+            asked = list(new_texts[start : start + _ASK_AT_ONCE])
+            found = self._found(asked)
+            missing = [text for text in asked if text not in found]
+            if not self._creates:
+                unknown += missing
+            elif missing:
+                reserved = dict(zip(missing, self._reserved(len(missing)), strict=True))
+                self.new.update(reserved)
+                found |= reserved
+            parts.append(np.array([found.get(text, 0) for text in asked], np.int64))
+        self._ids = np.concatenate(parts)
+        return unknown
+
+    def ids(self, codes: Codes) -> npt.NDArray[np.int64]:
+        """The database id of each number; 0 where the number is -1 or its text has no id."""
+        known = np.append(self._ids, 0)  # -1 picks the last
+        return known[codes]
 
     @property
     def num_known(self) -> int:
-        """Distinct ids met so far that have a database id."""
-        return len(self._known)
+        """Distinct texts with a database id."""
+        return int(np.count_nonzero(self._ids))
 
     def publish(self) -> dict[int, int]:
-        """Write the new rows. Returns reserved id -> real id where somebody else wrote the row meanwhile."""
+        """Write the new rows. Returns reserved id -> actual id where somebody else wrote the row meanwhile."""
         if not self.new:
             return {}
+        moved: dict[int, int] = {}
+        values = {"tenant": current_tenant_id(), **self._fields}
         with connection.cursor() as cursor:
             cursor.execute("CREATE TEMP TABLE import_new_row (id bigint, external_id text, code text) ON COMMIT DROP")
             with cursor.copy("COPY import_new_row FROM STDIN") as copy:
                 for row in zip(self.new.values(), self.new, new_codes(len(self.new)), strict=True):
                     copy.write_row(row)
-            cursor.execute(self._insert_sql, {"tenant": current_tenant_id(), **self._fields})
-            moved: dict[int, int] = {}
+            cursor.execute(self._insert_sql, values)
             if cursor.rowcount < len(self.new):
                 cursor.execute(
-                    f"SELECT n.id, t.id FROM import_new_row n JOIN {self._table} t USING (external_id) "  # noqa: S608  # constant
-                    "WHERE t.tenant_id = %s AND t.id <> n.id",
-                    [current_tenant_id()],
+                    f"SELECT n.id, t.id FROM import_new_row n JOIN {self._table} t USING (external_id) "  # noqa: S608
+                    "WHERE t.tenant_id = %(tenant)s AND t.id <> n.id",
+                    values,
                 )
                 moved = dict(cursor.fetchall())
             cursor.execute("DROP TABLE import_new_row")
         return moved
 
-    def _learn(self, unknown: Sequence[str]) -> None:
-        for start in range(0, len(unknown), _ASK_AT_ONCE):
-            asked = unknown[start : start + _ASK_AT_ONCE]
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    f"SELECT external_id, id FROM {self._table} WHERE tenant_id = %s AND external_id = ANY(%s)",  # noqa: S608
-                    [current_tenant_id(), list(asked)],
-                )
-                self._known.update(cursor.fetchall())
-                missing = [text for text in asked if text not in self._known]
-                if missing and self._creates:
-                    self._reserve(cursor, missing)
+    def _found(self, texts: list[str]) -> dict[str, int]:
+        query = f"SELECT external_id, id FROM {self._table} WHERE tenant_id = %s AND external_id = ANY(%s)"  # noqa: S608
+        with connection.cursor() as cursor:
+            cursor.execute(query, [current_tenant_id(), texts])
+            return dict(cursor.fetchall())
 
-    def _reserve(self, cursor: Any, missing: Sequence[str]) -> None:
-        cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [self._table, len(missing)]
-        )
-        reserved = dict(zip(missing, (row[0] for row in cursor.fetchall()), strict=True))
-        self._known.update(reserved)
-        self.new.update(reserved)
+    def _reserved(self, count: int) -> list[int]:
+        query = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)"
+        with connection.cursor() as cursor:
+            cursor.execute(query, [self._table, count])
+            return [row[0] for row in cursor.fetchall()]
 
 
 def contact_ids() -> IdMap:

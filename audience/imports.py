@@ -1,64 +1,47 @@
 """Uploads, from the file to its visible rows: create, look, confirm, run, take back.
 
-Stage: collect and clean. Reads: uploaded files. Writes: audience.Import, and through the loaders events, contacts,
-items or engagement rows. A run reads in short transactions and publishes in one, so an import is visible whole or not at all;
-whatever stops it before that leaves nothing behind and the next attempt starts afresh.
+Stage: collect. Reads: uploaded files. Writes: audience.Import and the files behind it. The work itself is `run`
+(audience/import_runs.py) and its reverse (audience/undoing.py).
 """
 
-import datetime as dt
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 import polars as pl
 from django.core.files.storage import default_storage
-from django.db import connection, transaction
-from django.utils import timezone
+from django.db import transaction
 from django.utils.translation import gettext_noop as _
 
 from accounts import jobs
 from accounts.actors import Actor, record
-from accounts.jobs import Lease
 from accounts.models import Job
-from accounts.tenancy import current_tenant_id, tenant_scope
-from audience import rejects, uploads
-from audience.cleaning import Cleaner
+from accounts.tenancy import current_tenant_id
+from audience import import_runs, rejects, uploads
 from audience.columns import Guess, Mapping, guess_for, guess_mapping
 from audience.decoding import Rejected, decode
-from audience.event_loading import EventLoader
-from audience.event_staging import event_stage
 from audience.layouts import LINE, Layout, detect
 from audience.models import Import
 from audience.options import BadOption, Options
 from audience.parsing import times, without_blanks
 from audience.presets import PRESETS
-from audience.quality import QualityReport, Tally
-from audience.rejects import RejectsFile
+from audience.quality import QualityReport
 from audience.rules import RULES_VERSION
-from audience.table_loading import CONTACTS, ENGAGEMENT, ITEMS, ContactLoader, EngagementLoader, ItemLoader, row_stage
-from audience.undo_log import UndoLog
 from common.errors import BadInput, Conflict
 from common.text import new_code
 
 _PREVIEW_BYTES = 1 << 18
 _GUESS_ROWS = 200
 
+run = import_runs.run
+
 
 class BadMapping(BadInput):
     """The columns do not give what the preset needs; `context["field"]` names the first trouble."""
 
     code = "bad_mapping"
-
-
-class Loader(Protocol):
-    """Takes cleaned chunks, then publishes all of them in the running transaction."""
-
-    def add(self, frame: pl.DataFrame) -> list[Rejected]: ...
-    def settle(self) -> list[int]: ...
-    def publish(self, undo: UndoLog) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -175,106 +158,6 @@ def report_of(batch: Import) -> QualityReport | None:
 def rejects_csv(batch: Import) -> Iterator[bytes] | None:
     """The rows that were set aside, as CSV lines in the active language; None when there are none."""
     return rejects.iterate_csv(batch.rejects_file) if batch.rejects_file else None
-
-
-def run(lease: Lease) -> None:
-    """Do the work of a confirmed import. Called by the task; raises named errors, and leaves nothing behind then."""
-    started = time.monotonic()
-    with tenant_scope(lease.tenant_id):
-        batch = Import.objects.select_related("tenant").get(job_id=lease.job.pk)
-    tally = Tally(batch.mapping)
-    cleaner = _cleaner(batch, tally)
-    with (
-        uploads.local_copy(batch.file) as path,
-        RejectsFile() as kept,
-        UndoLog() as log,
-        _loader(batch, cleaner) as loader,
-    ):
-        _read(lease, path, cleaner, loader, kept)
-        _settle(path, cleaner, loader, kept)
-        lease.progress(batch.size_bytes, batch.size_bytes, _("Loading"))
-        _publish(lease, batch, tally, loader, kept, log, started)
-
-
-def _read(lease: Lease, path: Path, cleaner: Cleaner, loader: Loader, kept: RejectsFile) -> None:
-    tally, size = cleaner.tally, path.stat().st_size
-    for chunk in decode(path, cleaner.layout):
-        tally.report.rows += chunk.num_rows
-        cleaned = cleaner.clean(chunk.frame)
-        for rows in (chunk.rejected, cleaned.rejected, loader.add(cleaned.frame)):
-            tally.reject(rows)
-            kept.add(rows)
-        lease.progress(min(chunk.position, size), size, _("Reading"))
-
-
-def _settle(path: Path, cleaner: Cleaner, loader: Loader, kept: RejectsFile) -> None:
-    """The rules over the whole file; the text of rows they take out is read again, as they are few."""
-    lines = loader.settle()
-    if not lines:
-        return
-    for chunk in decode(path, cleaner.layout):
-        found = chunk.frame.filter(pl.col(LINE).is_in(lines))
-        rows = cleaner.set_aside(found, pl.Series(["bot_rate"] * found.height, dtype=pl.String))
-        cleaner.tally.reject(rows)
-        kept.add(rows)
-
-
-def _publish(
-    lease: Lease, batch: Import, tally: Tally, loader: Loader, kept: RejectsFile, log: UndoLog, started: float
-) -> None:
-    """Everything becomes visible, and the job ends, with one commit."""
-    stored: list[str] = []
-    try:
-        with tenant_scope(lease.tenant_id):
-            loader.publish(log)
-            folder = f"imports/{lease.tenant_id}"
-            batch.rejects_file = kept.store(f"{folder}/{batch.code}-rejects")
-            batch.undo_file = log.store(f"{folder}/{batch.code}-undo")
-            stored += [name for name in (batch.rejects_file, batch.undo_file) if name]
-            report = tally.finish()
-            report.accepted = report.rows - report.rejected
-            report.rules_version = batch.rules_version
-            report.seconds = round(time.monotonic() - started, 2)
-            batch.report, batch.state, batch.done_at = report.to_json(), Import.State.DONE, _database_time()
-            with lease.publish():
-                batch.save(update_fields=[*_RESULT_FIELDS])
-    except BaseException:
-        for name in stored:
-            default_storage.delete(name)
-        raise
-
-
-def _database_time() -> dt.datetime:
-    """The time the database writes into the rows of this transaction."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT now()")
-        moment: dt.datetime = cursor.fetchone()[0]
-    return moment
-
-
-_RESULT_FIELDS = ("report", "state", "done_at", "rejects_file", "undo_file", "first_event_at", "last_event_at")
-
-
-@contextmanager
-def _loader(batch: Import, cleaner: Cleaner) -> Iterator[Loader]:
-    match cleaner.preset.writes:
-        case "events":
-            with event_stage() as stage:
-                yield EventLoader(batch, cleaner, stage)
-        case "contacts":
-            with row_stage(CONTACTS):
-                yield ContactLoader(batch, cleaner)
-        case "items":
-            with row_stage(ITEMS):
-                yield ItemLoader(batch, cleaner)
-        case _:
-            with row_stage(ENGAGEMENT):
-                yield EngagementLoader(batch, cleaner)
-
-
-def _cleaner(batch: Import, tally: Tally) -> Cleaner:
-    layout, options = Layout.from_json(batch.layout), Options.from_json(batch.options)
-    return Cleaner(layout, batch.preset, batch.mapping, options, timezone.now(), tally)
 
 
 def _head(path: Path, layout: Layout, num_rows: int) -> tuple[pl.DataFrame, list[Rejected]]:

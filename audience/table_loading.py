@@ -6,19 +6,19 @@ and an unchanged row is not written, so the same file twice changes nothing. Of 
 counts.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 from django.db import connection
 
-from accounts.tenancy import current_tenant_id, tenant_scope
+from accounts.tenancy import current_tenant_id
 from audience import parsing
 from audience.cleaning import Cleaner
-from audience.decoding import Rejected
-from audience.idmaps import contact_ids, new_codes
+from audience.decoding import Chunk, Rejected
+from audience.idmaps import Numbering, contact_ids, new_codes
 from audience.layouts import LINE
 from audience.models import Import
 from audience.undo_log import UndoLog
@@ -122,43 +122,59 @@ class TableLoader:
         self._tally = cleaner.tally
         self._num_rows = 0
 
-    def add(self, frame: pl.DataFrame) -> list[Rejected]:
-        """Stage a cleaned chunk."""
-        columns = {
-            "line": frame[LINE],
-            "code": pl.Series(new_codes(frame.height), dtype=pl.String),
-            "extra": self._extra(frame),
-            **self._shaped(frame),
-        }
-        body = pl.DataFrame([_copyable(values).alias(name) for name, values in columns.items()])
-        statement = f"COPY import_row ({', '.join(columns)}) FROM STDIN (FORMAT csv)"
-        with connection.cursor() as cursor, cursor.copy(statement) as copy:
-            copy.write(body.write_csv(include_header=False, quote_style="non_numeric"))
-        self._num_rows += frame.height
-        return []
+    def survey(self, read: Callable[[], Iterator[Chunk]]) -> None:
+        """These tables need no look at the whole file."""
 
-    def settle(self) -> list[int]:
-        """Keep the last of several rows about one thing."""
-        place = f"row_number() OVER (PARTITION BY {self.table.key} ORDER BY line DESC) AS place"
+    def begin(self) -> None:
+        """Start the transaction's part."""
+        columns = {**self.table.columns, **dict.fromkeys(self.table.aside, "text")}
+        body = ", ".join(f"{name} {kind}" for name, kind in columns.items())
         with connection.cursor() as cursor:
-            cursor.execute(
-                f"DELETE FROM import_row USING (SELECT ctid AS twin, {place} FROM import_row) AS ranked "  # noqa: S608
-                "WHERE import_row.ctid = twin AND place > 1"
-            )
-            self._tally.report.duplicates = cursor.rowcount
-            cursor.execute("ANALYZE import_row")
-        self._tally.touch("duplicates", self._tally.report.duplicates)
+            cursor.execute("DROP TABLE IF EXISTS import_row")
+            cursor.execute(f"CREATE TEMP TABLE import_row (line bigint, code text, extra jsonb, {body}) ON COMMIT DROP")
+
+    def prepare(self, decoded: pl.DataFrame, cleaned: pl.DataFrame) -> tuple[pl.DataFrame, list[Rejected]]:
+        """A cleaned chunk as columns of the staging table."""
+        columns = {
+            "line": cleaned[LINE],
+            "code": pl.Series(new_codes(cleaned.height), dtype=pl.String),
+            "extra": self._extra(cleaned),
+            **self._shaped(cleaned),
+        }
+        return pl.DataFrame([_copyable(values).alias(name) for name, values in columns.items()]), []
+
+    def add(self, chunk: pl.DataFrame) -> list[Rejected]:
+        """Stage a chunk."""
+        body = chunk.write_csv(include_header=False, quote_style="non_numeric")
+        statement = f"COPY import_row ({', '.join(chunk.columns)}) FROM STDIN (FORMAT csv)"
+        with connection.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.write(body)
+        self._num_rows += chunk.height
         return []
 
     def publish(self, undo: UndoLog) -> None:
         """Write the rows in the running transaction, and complete the report."""
         report = self._tally.report
+        report.duplicates = self._drop_twins()
+        self._tally.touch("duplicates", report.duplicates)
         values = {"tenant": current_tenant_id(), "batch": self._batch.pk, "kind": self._cleaner.options.item_kind}
         report.updated = self._update(values, undo)
         created = self._insert(values)
         undo.note_created(self.table.name, created)
         report.written = len(created)
         report.present = self._num_rows - report.duplicates - report.updated - report.written
+
+    def _drop_twins(self) -> int:
+        """Keep the last of several rows about one thing; returns how many went."""
+        place = f"row_number() OVER (PARTITION BY {self.table.key} ORDER BY line DESC) AS place"
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"DELETE FROM import_row USING (SELECT ctid AS twin, {place} FROM import_row) AS ranked "  # noqa: S608
+                "WHERE import_row.ctid = twin AND place > 1"
+            )
+            num_dropped: int = cursor.rowcount
+            cursor.execute("ANALYZE import_row")
+        return num_dropped
 
     def _shaped(self, frame: pl.DataFrame) -> dict[str, pl.Series]:
         """The staged columns of the table, from the frame's mapped fields."""
@@ -280,7 +296,14 @@ class EngagementLoader(TableLoader):
 
     def __init__(self, batch: Import, cleaner: Cleaner) -> None:
         super().__init__(batch, cleaner)
+        self._numbers = Numbering()
         self._contacts = contact_ids()
+        self._new: deque[list[str]] = deque()  # the new texts of the prepared chunks, in their order
+
+    def add(self, chunk: pl.DataFrame) -> list[Rejected]:
+        self._contacts.learn(self._new.popleft())
+        ids = self._contacts.ids(chunk["contact_id"].to_numpy())
+        return super().add(chunk.with_columns(pl.Series("contact_id", ids)))
 
     def publish(self, undo: UndoLog) -> None:
         moved = undo.note_ids("audience_contact", self._contacts)
@@ -301,9 +324,9 @@ class EngagementLoader(TableLoader):
         else:
             prefix = f"row-{self._batch.sha256[:6]}-"
             names = frame.select((pl.lit(prefix) + pl.col(LINE).cast(pl.String)).alias("contact"))["contact"]
-        with tenant_scope(self._batch.tenant):
-            ids = self._contacts.resolve(names)
-        return {"contact_id": ids} | super()._shaped(frame)
+        codes, new = self._numbers.encode(names)
+        self._new.append(new)
+        return {"contact_id": pl.Series(codes)} | super()._shaped(frame)
 
     def _own_field(self, values: pl.Series) -> pl.Series:
         return parsing.numbers(parsing.without_blanks(values)).alias(values.name)
@@ -322,19 +345,3 @@ def _copyable(values: pl.Series) -> pl.Series:
     quoted = pl.element().str.replace_all(r"\\", r"\\\\").str.replace_all('"', '\\"', literal=True)
     literal = values.list.eval(pl.lit('"') + quoted + pl.lit('"')).list.join(",")
     return literal.to_frame("t").select(pl.lit("{") + pl.col("t") + pl.lit("}"))["literal"]
-
-
-@contextmanager
-def row_stage(table: Table) -> Iterator[None]:
-    """An empty temporary table `import_row` for the rows of `table`; gone at the end of the block."""
-    columns = {**table.columns, **dict.fromkeys(table.aside, "text")}
-    body = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-    with connection.cursor() as cursor:
-        cursor.execute("DROP TABLE IF EXISTS import_row")
-        cursor.execute(f"CREATE TEMP TABLE import_row (line bigint, code text, extra jsonb, {body})")
-    try:
-        yield
-    finally:
-        if connection.is_usable():  # else the table went with its session
-            with connection.cursor() as cursor:
-                cursor.execute("DROP TABLE IF EXISTS import_row")
