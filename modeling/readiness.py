@@ -11,11 +11,11 @@ from accounts.tenancy import current_tenant_id
 from common.errors import FanwiseError, NotEnoughData
 from modeling.engagement_extract import EngagementExtractConfig, count_labels
 from modeling.errors import LabelHasOneClass
-from modeling.extract import INTEREST_KINDS, INTERESTS
+from modeling.extract import ALLOWED_CONTACTS, INTEREST_KINDS
 from modeling.models import Purpose
 
 MAX_COUNTED = 200_000
-"""Events looked at; beyond that there is enough, and counting all would only cost time."""
+"""Events looked at, the oldest ones; beyond that there is enough, and counting all would only cost time."""
 MIN_ITEMS_PER_CONTACT = 3
 
 
@@ -27,6 +27,8 @@ class Requirement:
     have: int
     needed: int
     recommended: int
+    is_at_least: bool = False
+    """Whether counting stopped there, because it was enough."""
 
     @property
     def is_met(self) -> bool:
@@ -94,24 +96,29 @@ def of(purpose: str) -> Readiness:
 
 def of_next_item(*, is_simple: bool) -> Readiness:
     """Readiness for the next-item models; the simple ones need hardly anything."""
-    num_events, num_contacts, num_items = _count_interests()
-    needs = (9, 3, 3) if is_simple else (300, 30, 10)
+    counts, is_more = _count_interests()
+    needs = (9, 3, 3) if is_simple else (1_000, 30, 10)
     labels = ("Interactions", "Followers with three or more items", "Items met")
     recommended = (50_000, 1_000, 100)
-    rows = zip(labels, (num_events, num_contacts, num_items), needs, recommended, strict=True)
-    return Readiness(Purpose.NEXT_ITEM, tuple(Requirement(*row) for row in rows))
+    rows = zip(labels, counts, needs, recommended, strict=True)
+    return Readiness(Purpose.NEXT_ITEM, tuple(Requirement(*row, is_more) for row in rows))
 
 
-def _count_interests() -> tuple[int, int, int]:
-    """Interactions, contacts with enough different items, items met; over at most MAX_COUNTED interactions."""
-    query = f"""WITH sample AS (SELECT contact_id, item_id {INTERESTS} LIMIT {MAX_COUNTED}),
-        people AS (SELECT FROM sample GROUP BY contact_id HAVING count(DISTINCT item_id) >= {MIN_ITEMS_PER_CONTACT})
+def _count_interests() -> tuple[tuple[int, int, int], bool]:
+    """Interactions, contacts with enough different items and items met; whether there is more than was counted."""
+    query = f"""WITH oldest AS (
+            SELECT contact_id, item_id FROM audience_event
+            WHERE tenant_id = %(tenant)s AND item_id IS NOT NULL AND kind = ANY(%(kinds)s) LIMIT {MAX_COUNTED}),
+        sample AS MATERIALIZED (SELECT * FROM oldest WHERE contact_id IN ({ALLOWED_CONTACTS})),
+        people AS (
+            SELECT FROM (SELECT DISTINCT contact_id, item_id FROM sample) AS met
+            GROUP BY contact_id HAVING count(*) >= {MIN_ITEMS_PER_CONTACT})
         SELECT (SELECT count(*) FROM sample), (SELECT count(*) FROM people),
-               (SELECT count(DISTINCT item_id) FROM sample)"""  # noqa: S608
+               (SELECT count(DISTINCT item_id) FROM sample), (SELECT count(*) FROM oldest)"""  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(query, {"tenant": current_tenant_id(), "kinds": list(INTEREST_KINDS)})
-        row: tuple[int, int, int] = cursor.fetchone()
-    return row
+        num_events, num_contacts, num_items, num_looked_at = cursor.fetchone()
+    return (num_events, num_contacts, num_items), num_looked_at == MAX_COUNTED
 
 
 def of_engagement(extract: EngagementExtractConfig) -> Readiness:

@@ -9,16 +9,18 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from accounts import jobs
 from accounts.actors import Actor, record
 from accounts.models import Job
-from accounts.tenancy import current_tenant_id
+from accounts.tenancy import current_tenant_id, system_scope, tenant_scope
 from common.errors import Conflict
 from common.text import sha256_hex
 from modeling.models import Purpose, TrainingPoint, TrainingRun
@@ -27,6 +29,8 @@ from modeling.training_jobs import run_directory
 
 DEEP_TASK, DEEP_QUEUE = "modeling.train", "training"
 SIMPLE_TASK, SIMPLE_QUEUE = "modeling.train_simple", "default"
+_IMPORT_TASK = "audience.tasks.run_import"
+_LOOK_BACK = timedelta(minutes=3)
 _OPEN = (Job.State.QUEUED, Job.State.RUNNING)
 
 
@@ -87,6 +91,24 @@ def start_simple(by: Actor) -> TrainingRun | None:
     with transaction.atomic():
         _take_turn()
         return matching_result(plan) or _create(plan, by, SIMPLE_TASK, SIMPLE_QUEUE)
+
+
+def start_simple_after_imports() -> int:
+    """Start the simple run of every brand with an import that ended lately and no simple run since; how many started.
+
+    Imports lie below models and cannot start them; their ended jobs are what this looks at.
+    """
+    since = timezone.now() - _LOOK_BACK
+    with system_scope():
+        ended = Job.objects.unscoped().filter(task=_IMPORT_TASK, state=Job.State.SUCCEEDED, ended_at__gt=since)
+        latest = dict(ended.values_list("tenant_id").annotate(Max("ended_at")).order_by())
+    num_started = 0
+    for tenant_id, ended_at in latest.items():
+        with tenant_scope(tenant_id):
+            if not TrainingRun.objects.filter(preset=SIMPLE, created_at__gt=ended_at).exists():
+                run = start_simple(Actor.system("after an import"))
+                num_started += run is not None and run.created_at > ended_at
+    return num_started
 
 
 def points_after(run: TrainingRun, step: int) -> list[TrainingPoint]:

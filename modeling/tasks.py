@@ -1,7 +1,9 @@
 """Doors to modeling from the queue. torch is imported when a deep model is trained, not before."""
 
+from celery import shared_task
+
 from accounts.jobs import Lease, job_task
-from modeling import training_jobs
+from modeling import runs, training_jobs
 from modeling.runs import DEEP_TASK, SIMPLE_TASK
 
 
@@ -15,3 +17,9 @@ def train(lease: Lease) -> None:
 def train_simple(lease: Lease) -> None:
     """Fit the simple models."""
     training_jobs.train(lease)
+
+
+@shared_task(name="modeling.tasks.start_simple_after_imports", ignore_result=True)
+def start_simple_after_imports() -> int:
+    """Beat calls this every few seconds, so that a brand has recommendations right after an upload."""
+    return runs.start_simple_after_imports()

@@ -19,7 +19,7 @@ def english(as_owner):
 
 @pytest.fixture
 def enough(scope, hints):
-    fill(60, 12, 8)
+    fill(60, 20, 18)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_the_form_starts_a_run_and_shows_it(english, enough):
 def test_the_form_says_why_nothing_can_start(english, scope, hints):
     response = english.post(NEW, {"preset": "quick"})
     assert response.status_code == 422
-    assert "There are 0 interactions with items; training needs 300." in text(response)
+    assert "There are 0 interactions with items; training needs 1000." in text(response)
     assert TrainingRun.objects.count() == 0
 
 

@@ -1,7 +1,7 @@
 """Runs: what may start, what is offered instead, one at a time, cancel and retry."""
 
 import pytest
-from django.utils import translation
+from django.utils import timezone, translation
 
 from accounts.models import AuditEntry, Job
 from accounts.tenancy import tenant_scope
@@ -16,7 +16,7 @@ from tests.modeling.behaviour import fill, fill_engagement, work
 
 @pytest.fixture
 def enough(scope, hints):
-    fill(40, 12, 8)
+    fill(40, 30, 26)
 
 
 def end(run, state=Job.State.SUCCEEDED):
@@ -31,7 +31,7 @@ def end(run, state=Job.State.SUCCEEDED):
 @pytest.mark.django_db(transaction=True)
 def test_a_start_makes_a_queued_job_and_an_audit_line(brand, by, hints):
     with tenant_scope(brand):
-        fill(40, 12, 8)
+        fill(40, 30, 26)
         run, is_new = runs.start(runs.plan("next_item", "quick"), by)
         entry = AuditEntry.objects.get(object_type="training_run")
         assert (is_new, run.job.state, run.job.queue, entry.verb) == (True, "queued", "training", "start")
@@ -42,12 +42,12 @@ def test_too_little_data_is_refused_with_what_is_missing(scope, hints):
     fill(20, 12, 3)
     with pytest.raises(NotEnoughData) as refusal:
         runs.plan("next_item", "quick")
-    assert str(refusal.value) == "There are 60 interactions with items; training needs 300. Upload more behaviour."
+    assert str(refusal.value) == "There are 60 interactions with items; training needs 1000. Upload more behaviour."
     assert TrainingRun.objects.count() == 0
 
 
 def test_too_few_followers_are_refused_however_much_they_did(scope, hints):
-    fill(10, 40, 35)
+    fill(25, 50, 44)
     with pytest.raises(NotEnoughData, match="three or more"):
         runs.plan("next_item", "quick")
 
@@ -85,7 +85,7 @@ def test_refusals_read_in_both_languages(scope, hints, problem):
 
 def test_readiness_counts_what_there_is_and_says_what_is_needed(enough):
     found = readiness.of("next_item")
-    assert [(line.have, line.needed) for line in found.lines] == [(320, 300), (40, 30), (12, 10)]
+    assert [(line.have, line.needed) for line in found.lines] == [(1040, 1000), (40, 30), (30, 10)]
     assert found.is_enough
     assert not readiness.of("engagement").is_enough
 
@@ -157,7 +157,7 @@ def test_one_deep_training_of_a_brand_at_a_time(enough, by):
 def test_another_brand_trains_meanwhile(enough, by, other_brand):
     runs.start(runs.plan("next_item", "debug"), by)
     with tenant_scope(other_brand):
-        fill(40, 12, 8)
+        fill(40, 30, 26)
         assert runs.start(runs.plan("next_item", "debug"), by)[1] is True
 
 
@@ -175,6 +175,22 @@ def test_the_simple_run_is_repeated_for_new_data_only(scope, by, hints):
     assert runs.start_simple(by) == first
     fill_more()
     assert runs.start_simple(by) != first
+
+
+def test_an_import_that_ended_brings_a_simple_run_once(scope, by, hints):
+    fill(5, 5, 4)
+    assert runs.start_simple_after_imports() == 0
+    imported = Job.objects.create(
+        task="audience.tasks.run_import", queue="default", state=Job.State.SUCCEEDED, ended_at=timezone.now()
+    )
+    assert runs.start_simple_after_imports() == 1
+    assert runs.start_simple_after_imports() == 0
+    run = TrainingRun.objects.get()
+    assert (run.preset, run.created_by) == ("simple", "system: after an import")
+    work(run)
+    Job.objects.filter(pk=imported.pk).update(ended_at=timezone.now())
+    assert runs.start_simple_after_imports() == 0
+    assert TrainingRun.objects.count() == 1
 
 
 def test_cancel_ends_a_waiting_run_and_retry_brings_it_back(enough, by):

@@ -31,7 +31,7 @@ NEXT_ITEM_KINDS = ["popularity", "item_knn", "transformer", "transformer_knn"]
 @pytest.fixture
 def run(scope, by, hints):
     """A small next-item run that waits for its worker."""
-    fill(60, 12, 8)
+    fill(60, 20, 18)
     return runs.start(runs.plan("next_item", "debug"), by)[0]
 
 
@@ -47,7 +47,7 @@ def test_a_run_leaves_dataset_curve_log_and_one_version_per_kind(run):
     run = work(run)
     assert (run.job.state, run.job.error_template) == (Job.State.SUCCEEDED, "")
     assert Dataset.objects.get() == run.dataset
-    assert run.dataset.counts["num_events"] == 480
+    assert run.dataset.counts["num_events"] == 1080
     made = ModelVersion.objects.order_by("number")
     assert [(one.number, one.kind) for one in made] == list(enumerate(NEXT_ITEM_KINDS, start=1))
     assert TrainingPoint.objects.filter(values__metrics__has_key="ndcg_at_10").count() == 2
@@ -61,7 +61,7 @@ def test_a_run_leaves_dataset_curve_log_and_one_version_per_kind(run):
 
 
 def test_without_a_shown_gain_the_best_simple_model_serves(scope, by, hints):
-    fill(60, 12, 8, is_shuffled=True)
+    fill(60, 20, 18, is_shuffled=True)
     run = work(runs.start(runs.plan("next_item", "debug"), by)[0])
     live = versions.live("next_item")
     assert run.result["verdict"]["promote"] is False
@@ -205,7 +205,7 @@ def test_a_worker_killed_in_mid_epoch_costs_at_most_one_interval_and_makes_one_v
 ):
     monkeypatch.setattr(jobs.current_app, "send_task", lambda *args, **kwargs: None)
     with tenant_scope(brand):
-        fill(60, 12, 8)
+        fill(60, 20, 18)
         run, _is_new = runs.start(runs.plan("next_item", "debug", {"max_epochs": 30, "patience": 30}), by)
         run.config["trainer"]["checkpoint_seconds"] = 0.0
         run.save(update_fields=["config"])
@@ -222,8 +222,9 @@ def test_a_worker_killed_in_mid_epoch_costs_at_most_one_interval_and_makes_one_v
     assert first_steps[0] in (saved_step, saved_step + 1)
     with tenant_scope(brand):
         assert sorted(ModelVersion.objects.values_list("kind", flat=True)) == sorted(NEXT_ITEM_KINDS)
-        steps = list(TrainingPoint.objects.filter(run=run).values_list("step", flat=True))
-    assert steps == list(range(1, len(steps) + 1))
+        steps = set(TrainingPoint.objects.filter(run=run).values_list("step", flat=True))
+    unwritten = set(range(1, max(steps) + 1)) - steps
+    assert unwritten <= set(range(killed_at + 1, saved_step + 1))
 
 
 def _kill_after_epochs(brand, run, num_epochs):
