@@ -117,7 +117,7 @@ def search(
     is_personalisation_off: bool | None = None,
     order: str = "newest",
 ) -> QuerySet[Contact]:
-    """The brand's contacts that match everything asked, each with `last_act_at`; empty conditions ask nothing.
+    """The brand's contacts that match everything asked; empty conditions ask nothing.
 
     `text` is looked for in names (characters or pinyin) and at the beginning of external ids and identities.
     """
@@ -127,7 +127,7 @@ def search(
     if is_personalisation_off is not None:
         found = found.filter(is_personalisation_off=is_personalisation_off)
     last_act = Event.objects.filter(contact=OuterRef("pk")).order_by("-occurred_at").values("occurred_at")[:1]
-    found = found.annotate(last_act_at=Subquery(last_act))
+    found = found.alias(last_act_at=Subquery(last_act))
     if has_events is not None:  # one index probe per contact; an anti-join would read every event
         found = found.filter(last_act_at__isnull=not has_events)
     if text:

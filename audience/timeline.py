@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count, Max, Q
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -23,7 +23,10 @@ PAGE_SIZE = 30
 ACTIVITY_DAYS = 28
 _K = EventKind
 GROUPS: dict[str, tuple[Any, frozenset[EventKind]]] = {
-    "reading": (pgettext_lazy("acts", "Reading"), frozenset({_K.VIEW, _K.READ, _K.PLAY, _K.CLICK, _K.READ_COMMENTS, _K.IMPRESSION})),
+    "reading": (
+        pgettext_lazy("acts", "Reading"),
+        frozenset({_K.VIEW, _K.READ, _K.PLAY, _K.CLICK, _K.READ_COMMENTS, _K.IMPRESSION}),
+    ),
     "interaction": (
         _("Interaction"),
         frozenset({_K.LIKE, _K.SHARE, _K.COMMENT, _K.FAVOURITE, _K.RATE, _K.CLICK_AVATAR}),
@@ -78,10 +81,19 @@ def of_contact(contact: Contact, group: str = "", after: Place | None = None) ->
     return TimelinePage(events[:PAGE_SIZE], Place(last.occurred_at, last.source_key) if last else None)
 
 
-def num_acts(contact_ids: Collection[int]) -> dict[int, int]:
-    """How many events each of these contacts has; those without any are left out."""
-    counted = Event.objects.filter(contact_id__in=contact_ids).values("contact_id").annotate(num=Count("*"))
-    return dict(counted.values_list("contact_id", "num"))
+@dataclass(frozen=True)
+class Acts:
+    """How often a contact has acted, and when for the last time."""
+
+    num: int = 0
+    last_at: datetime | None = None
+
+
+def acts_of(contact_ids: Collection[int]) -> dict[int, Acts]:
+    """What each of these contacts has done; those who never acted are left out."""
+    found = Event.objects.filter(contact_id__in=contact_ids).values("contact_id")
+    counted = found.annotate(num=Count("*"), last_at=Max("occurred_at"))
+    return {row["contact_id"]: Acts(row["num"], row["last_at"]) for row in counted}
 
 
 @dataclass(frozen=True)

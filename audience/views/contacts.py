@@ -29,8 +29,8 @@ def contacts(request: BrandRequest) -> HttpResponse:
     form = ContactFilter(request.GET)
     found = audience_contacts.search(**form.conditions)
     page = Paginator(found, CONTACTS_PER_PAGE).get_page(request.GET.get("page"))
-    num_acts = timeline.num_acts([contact.pk for contact in page])
-    rows = [(contact, num_acts.get(contact.pk, 0)) for contact in page]
+    acts = timeline.acts_of([contact.pk for contact in page])
+    rows = [(contact, acts.get(contact.pk, timeline.Acts())) for contact in page]
     context = {"form": form, "page": page, "rows": rows, "tags": audience_contacts.tags()}
     return render(request, "audience/contacts.html", context)
 
@@ -43,7 +43,7 @@ def contact(request: BrandRequest, code: str) -> HttpResponse:
     context = _timeline_context(request, found) | {
         "identities": found.identities.order_by("kind", "pk"),
         "consents": found.consents.order_by("purpose"),
-        "num_acts": timeline.num_acts([found.pk]).get(found.pk, 0),
+        "acts": timeline.acts_of([found.pk]).get(found.pk, timeline.Acts()),
     }
     return render(request, "audience/contact.html", context)
 

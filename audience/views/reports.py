@@ -11,6 +11,7 @@ from audience.models import Import
 from audience.presets import PRESETS, Preset
 from audience.problems import REASONS, Reason
 from audience.quality import Bar, ColumnCount, QualityReport, ReasonCount, RuleCount
+from audience.readiness import MAX_COUNTED
 from audience.rules import RULES, Rule
 from common.translation import translated
 
@@ -67,13 +68,15 @@ class Readiness:
 
     bar: Bar
     label: str
+    have: str
     advice: str
 
 
 def explained(bar: Bar) -> Readiness:
     """The bar with its words."""
     advice = translated(bar.advice, {"more": f"{bar.more:,}"}) if bar.more else ""
-    return Readiness(bar, translated(bar.label), advice)
+    have = f"{bar.have:,}" + ("+" if bar.have >= MAX_COUNTED else "")
+    return Readiness(bar, translated(bar.label), have, advice)
 
 
 @dataclass(frozen=True)

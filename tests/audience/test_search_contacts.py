@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from audience import contacts, events
+from audience import contacts, events, timeline
 from audience.events import NewEvent
 from audience.kinds import EventKind, Source
 from audience.models import Contact
@@ -65,10 +65,11 @@ def test_search(conditions, expected):
     assert found(**conditions) == expected
 
 
-def test_each_contact_carries_the_time_of_its_last_act():
-    seen = {contact.external_id: contact.last_act_at for contact in contacts.search()}
-    assert (timezone.now() - seen["a1"]).days == 2
-    assert seen["b2"] is None
+def test_acts_are_counted_for_those_who_acted():
+    ids = contacts.ids_by_external(PEOPLE)
+    acts = timeline.acts_of(ids.values())
+    assert {who: acts[pk].num for who, pk in ids.items() if pk in acts} == {"a1": 2, "c3": 1}
+    assert (timezone.now() - acts[ids["a1"]].last_at).days == 2
 
 
 def test_regions_and_tags_come_with_the_most_frequent_first():
