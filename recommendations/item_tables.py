@@ -125,7 +125,7 @@ class ItemTable:
         weights_Q = counts[places_Q[is_shared_Q]].astype(np.float64)
         overlap_M = np.bincount(owner_Q[is_shared_Q], weights_Q, len(among_M))
         categories = self.categories_N[likes_K]
-        return overlap_M + np.isin(self.categories_N[among_M], categories[categories != 0])
+        return np.asarray(overlap_M + np.isin(self.categories_N[among_M], categories[categories != 0]), np.float64)
 
     def _tags_of(self, positions_M: NDArray[np.integer]) -> tuple[Int64Array, Int64Array]:
         """(owner_Q, tag_Q): every tag of the given items, and which of them (0..M-1) carries it."""

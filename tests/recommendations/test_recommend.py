@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from django.utils import translation
 
-from accounts.models import Tenant
 from accounts.tenancy import NoTenantScope
 from audience.kinds import EventKind
 from catalog import items as catalog_items
