@@ -36,9 +36,12 @@ RETRY_BROKEN_SECONDS = 30.0
 _UNREADABLE = (ModelingError, OSError, ValueError, KeyError)  # what opening damaged, missing or foreign files raises
 _NOW: LiteralString = """SELECT version.id, version.code, version.number, version.kind, version.directory,
         (SELECT concat_ws('/', extract(epoch FROM max(item.updated_at)), max(item.id))
-         FROM catalog_item AS item WHERE item.tenant_id = %s)
-    FROM (SELECT 1) AS one LEFT JOIN modeling_modelversion AS version
-        ON version.tenant_id = %s AND version.purpose = 'next_item' AND version.stage = 'live'"""
+         FROM catalog_item AS item WHERE item.tenant_id = %s),
+        contact.id, contact.is_personalisation_off
+    FROM (SELECT 1) AS one
+    LEFT JOIN modeling_modelversion AS version
+        ON version.tenant_id = %s AND version.purpose = 'next_item' AND version.stage = 'live'
+    LEFT JOIN audience_contact AS contact ON contact.tenant_id = %s AND contact.external_id = %s"""
 
 
 @dataclass(frozen=True)
@@ -91,22 +94,36 @@ _lock = Lock()
 
 
 @dataclass(frozen=True)
+class Receiver:
+    """All that is needed to know of the contact an answer is for."""
+
+    pk: int
+    is_personalisation_off: bool
+
+
+@dataclass(frozen=True)
 class Showroom:
     """What a request works with: the catalogue as it is now and the version that is live now."""
 
     table: ItemTable
     live: ModelVersion | None
+    receiver: Receiver | None = None
+    """The contact with the external id asked for, if there is one."""
 
 
-def enter() -> Showroom:
-    """Look up what is live in the brand in scope; re-reads the item table only when the catalogue has changed."""
+def enter(external_id: str = "") -> Showroom:
+    """Look up what is live in the brand in scope, and the contact with this external id, in one query.
+
+    Re-reads the item table only when the catalogue has changed.
+    """
     tenant_id = current_tenant_id()
-    *facts, stamp = fetch_prepared(_NOW, [tenant_id, tenant_id])[0]
+    *facts, stamp, contact_id, is_off = fetch_prepared(_NOW, [tenant_id, tenant_id, tenant_id, external_id])[0]
     shelf = _shelf(tenant_id)
     table = shelf.table
     if table is None or not table.is_fresh(stamp):
         table = shelf.table = ItemTable.read(stamp)
-    return Showroom(table, None if facts[0] is None else _version(tenant_id, *facts))
+    live = None if facts[0] is None else _version(tenant_id, *facts)
+    return Showroom(table, live, None if contact_id is None else Receiver(contact_id, is_off))
 
 
 def _version(tenant_id: int, pk: int, code: str, number: int, kind: str, directory: str) -> ModelVersion:

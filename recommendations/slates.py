@@ -26,6 +26,7 @@ from common.translation import translated
 from modeling.histories import History
 from modeling.models import ModelVersion
 from recommendations import histories, rankings, serving
+from recommendations.access import showroom_for
 from recommendations.drafts import Draft, Pick
 from recommendations.grounds import Grounds, find_causes
 from recommendations.histories import Behaviour
@@ -33,7 +34,7 @@ from recommendations.item_tables import KINDS
 from recommendations.queries import fetch_prepared
 from recommendations.rankings import Ask, Ranking
 from recommendations.reasons import Reason
-from recommendations.serving import ServedModel, Showroom
+from recommendations.serving import Receiver, ServedModel, Showroom
 
 MAX_ITEMS = 50
 EXPLORE_FROM = 5
@@ -134,16 +135,28 @@ def recommend(
     Never an inactive item, nor one the contact bought, enrolled in, finished or has lately met. With personalisation
     off the contact's acts are not even read. Raises BadInput for impossible numbers or kinds.
     """
-    ask = _ask(num_items, kinds or (), now or timezone.now())
     showroom = serving.enter()
     if version is not None:
         showroom = replace(showroom, live=version)
+    if contact is not None:
+        showroom = replace(showroom, receiver=Receiver(contact.pk, contact.is_personalisation_off))
+    return _answer(showroom, _ask(num_items, kinds or (), now or timezone.now()))
+
+
+def recommend_to(external_id: str, num_items: int = 10, kinds: Collection[str] | None = None) -> Slate:
+    """`recommend` for the contact with the brand's own id, without reading more of the contact; 404 when unknown."""
+    ask = _ask(num_items, kinds or (), timezone.now())
+    return _answer(showroom_for(external_id), ask)
+
+
+def _answer(showroom: Showroom, ask: Ask) -> Slate:
     served = serving.open_model(showroom.live) if showroom.live else None
-    if contact is None or contact.is_personalisation_off:
+    receiver = showroom.receiver
+    if receiver is None or receiver.is_personalisation_off:
         draft = _compose(showroom, served, ask, None)
-        return _finish(draft, ask, ANONYMOUS if contact is None else PERSONALISATION_OFF)
-    behaviour = histories.read(contact.pk, ask.now)
-    ask = replace(ask, banned=frozenset(behaviour.met), who=contact.pk)
+        return _finish(draft, ask, ANONYMOUS if receiver is None else PERSONALISATION_OFF)
+    behaviour = histories.read(receiver.pk, ask.now)
+    ask = replace(ask, banned=frozenset(behaviour.met), who=receiver.pk)
     draft = _compose(showroom, served, ask, behaviour)
     return _finish(draft, ask, _fallback(draft, showroom, served))
 

@@ -4,13 +4,15 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from django.utils import translation
+from django.http import Http404
+from django.utils import timezone, translation
 
-from accounts.tenancy import NoTenantScope
+from accounts.models import Tenant
+from accounts.tenancy import NoTenantScope, tenant_scope
 from audience.kinds import EventKind
 from catalog import items as catalog_items
 from common.errors import BadInput
-from recommendations.slates import recommend
+from recommendations.slates import recommend, recommend_to
 from tests.recommendations.conftest import NOW, Shop
 
 
@@ -130,6 +132,19 @@ def test_a_new_item_close_to_the_interests_gets_the_last_place(shelf: Shop) -> N
     slate = recommend(contact, 5, now=NOW)
     assert names(slate) == ["a", "b", "c", "d", "close"]
     assert reasons(slate)["close"] == "new_for_you"
+
+
+def test_the_brands_own_id_of_a_contact_is_enough(shelf: Shop, other_brand: Tenant) -> None:
+    shelf.publish(shelf.knn(("a", "b", 3)))
+    contact = shelf.contact("openid/42")
+    shelf.act(contact, "a", at=timezone.now())
+    private = shelf.contact("private", is_personalisation_off=True)
+    assert recommend_to("openid/42", 1) == recommend(contact, 1)
+    assert recommend_to(private.external_id, 1).fallback == "personalisation_off"
+    with pytest.raises(Http404):
+        recommend_to("nobody")
+    with tenant_scope(other_brand), pytest.raises(Http404):
+        recommend_to("openid/42")
 
 
 def test_impossible_wishes_are_refused(shelf: Shop) -> None:
