@@ -260,9 +260,12 @@ def _serve(state: Path) -> None:
 
 
 def _start_children(children: list[Child], host: str, port: int) -> None:
-    for child in children:
+    """The web server alone first: the first page should not wait for the others' start."""
+    web, *others = children
+    web.start()
+    await_first_page(web, host, port)
+    for child in others:
         child.start()
-    await_first_page(children[0], host, port)
 
 
 def _login(state: Path) -> str:
