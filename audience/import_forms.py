@@ -65,9 +65,9 @@ class MappingForm(BrandForm):
 
     @property
     def mapping(self) -> dict[str, str]:
-        """Field -> header, of a valid form."""
-        pairs = zip(self.headers, self.cleaned_data.values(), strict=True)
-        return {field: header for header, field in pairs if field}
+        """Field -> header, as the form stands."""
+        chosen = [str(self[name].value() or "") for name in self.fields]
+        return {field: header for header, field in zip(self.headers, chosen, strict=True) if field}
 
     def columns(self, rows: Sequence[Sequence[str | None]], sureness: dict[str, float]) -> list[Column]:
         """The columns with their first values and, for guessed ones, how sure the guess is."""
@@ -150,8 +150,8 @@ class OptionsForm(BrandForm):
         return {theirs.strip(): ours.strip() for theirs, _sign, ours in lines}
 
     def options(self, before: dict[str, Any]) -> dict[str, Any]:
-        """All options of the import: `before` with the form's answers."""
-        given = {name: _plain(value) for name, value in self.cleaned_data.items()}
+        """All options of the import: `before` with the answers of a valid form."""
+        given = {name: _plain(value) for name, value in self.cleaned_data.items()} if self.is_bound else {}
         return Options().to_json() | before | given
 
 

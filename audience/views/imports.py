@@ -25,8 +25,9 @@ from audience.import_forms import LayoutForm, MappingForm, OptionsForm
 from audience.models import Import
 from audience.options import Options
 from audience.presets import PRESETS, Preset
-from audience.problems import REASONS, EmptyFile
-from audience.views.reports import SAMPLES, explained, report_context, standing
+from audience.problems import EmptyFile
+from audience.rehearsal import rehearse
+from audience.views.reports import SAMPLES, explained, explained_reasons, report_context, standing
 from common.errors import FanwiseError
 from common.translation import explain
 
@@ -97,34 +98,55 @@ def _chosen(request: BrandRequest, batch: Import) -> Preset:
     return PRESETS[name]
 
 
-def _check_page(request: BrandRequest, batch: Import, preset: Preset) -> HttpResponse:
+def _check_page(request: BrandRequest, batch: Import, preset: Preset, refusal: str = "") -> HttpResponse:
     """What was found in the file, for correction. After a failed or cancelled run it offers the same again."""
     preview = audience_imports.preview(batch)
     guess = audience_imports.guess_columns(batch, preset.name)
-    is_stored = preset.name == batch.preset
+    mapping = batch.mapping if preset.name == batch.preset else guess.mapping
     if request.method == "POST":
         mapping_form, options_form = _posted(request, preset, preview.headers)
     else:
-        mapping_form = MappingForm.filled(preset, preview.headers, batch.mapping if is_stored else guess.mapping)
+        mapping_form = MappingForm.filled(preset, preview.headers, mapping)
         options_form = OptionsForm.filled(preset, Options().to_json() | batch.options)
-    context = {
-        "batch": batch,
+    problems = _problems(batch, preset, mapping_form, options_form)
+    problems["errors"] = list(dict.fromkeys([refusal, *problems["errors"]] if refusal else problems["errors"]))
+    context = problems | {
         "job": batch.job,
-        "preset": preset,
         "presets": PRESETS.values(),
         "confidence_percent": round(100 * guess.confidence),
         "layout_form": LayoutForm(initial=batch.layout),
-        "mapping_form": mapping_form,
-        "options_form": options_form,
         "columns": mapping_form.columns([cells for _line, cells in preview.rows], guess.sureness),
         "preview": preview,
-        "problems": [(row, REASONS[row.code]) for row in preview.rejected[:5]],
         "has_encoding": batch.layout["format"] != "xlsx",
         "has_delimiter": batch.layout["format"] in ("csv", "tsv"),
-        "errors": [*mapping_form.non_field_errors(), *options_form.non_field_errors()],
-        "must_set_options": _must_set_options(preset, mapping_form, options_form),
     }
     return render(request, "audience/check.html", context, status=422 if request.method == "POST" else 200)
+
+
+def _problems(batch: Import, preset: Preset, mapping_form: MappingForm, options_form: OptionsForm) -> dict[str, Any]:
+    """What stands against a start, and what would become of the first rows if nothing does."""
+    context: dict[str, Any] = {"batch": batch, "preset": preset, "options_form": options_form}
+    context["must_set_options"] = must_set = _must_set_options(preset, mapping_form, options_form)
+    errors = [str(error) for form in (mapping_form, options_form) for error in form.non_field_errors()]
+    if not errors and not must_set and not options_form.errors:
+        try:
+            options = Options.from_json(options_form.options(batch.options))
+            report = rehearse(batch, preset.name, mapping_form.mapping, options)
+        except FanwiseError as error:
+            errors.append(explain(error))
+        else:
+            context |= {"rehearsal": report, "reasons": explained_reasons(report.reasons)}
+    return context | {"errors": errors}
+
+
+@needs(Can.IMPORT)
+@require_POST
+def check(request: BrandRequest, code: str) -> HttpResponse:
+    """A fragment of the check page: the problems of the answers as they stand, while they are being given."""
+    batch = import_for(code)
+    preset = _chosen(request, batch)
+    mapping_form, options_form = _posted(request, preset, batch.layout["headers"])
+    return render(request, "audience/problems.html", _problems(batch, preset, mapping_form, options_form))
 
 
 def _must_set_options(preset: Preset, mapping_form: MappingForm, options_form: OptionsForm) -> bool:
@@ -151,8 +173,7 @@ def start(request: BrandRequest, code: str) -> HttpResponse:
     try:
         audience_imports.confirm(batch, preset.name, mapping_form.mapping, options, request.actor)
     except FanwiseError as error:
-        messages.error(request, explain(error))
-        return _check_page(request, batch, preset)
+        return _check_page(request, batch, preset, explain(error))
     return HttpResponseRedirect(brand_url(request, "audience:import", code))
 
 

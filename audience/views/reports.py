@@ -99,7 +99,7 @@ def report_context(batch: Import) -> dict[str, Any]:
         "first_at": _moment(report.first_at),
         "last_at": _moment(report.last_at),
         "shares": _shares(report),
-        "reasons": _reasons(report.reasons),
+        "reasons": explained_reasons(report.reasons),
         "rules": _rules(report.rules),
         "columns": _columns(report.columns, batch.preset),
         "rows_per_second": round(report.rows / report.seconds) if report.seconds else None,
@@ -123,7 +123,7 @@ def _shares(report: QualityReport) -> list[Share]:
     return [Share(name, count, round(100 * count / total, 2)) for name, count in parts.items() if count > 0]
 
 
-def _reasons(counts: list[ReasonCount]) -> list[tuple[ReasonCount, Reason, list[tuple[int, str]]]]:
+def explained_reasons(counts: list[ReasonCount]) -> list[tuple[ReasonCount, Reason, list[tuple[int, str]]]]:
     """Each reason with its sentence and the first lines with how they read."""
     return [(count, REASONS[count.code], list(zip(count.lines, count.examples, strict=False))) for count in counts]
 

@@ -80,6 +80,31 @@ def test_the_check_page_shows_what_was_found(as_owner, draft):
     assert len(page.context["preview"].rows) == 5
 
 
+def test_the_check_page_says_what_would_become_of_the_first_rows(as_owner, draft):
+    rehearsal = as_owner.get(draft).context["rehearsal"]
+    assert (rehearsal.rows, rehearsal.rejected) == (5, 1)
+    assert [reason.code for reason in rehearsal.reasons] == ["time_unreadable"]
+
+
+def test_problems_follow_the_answers_while_they_are_given(as_owner, brand, draft):
+    def problems(columns):
+        return as_owner.post(f"{draft}check/", answers(columns)).context
+
+    assert problems(COLUMNS)["errors"] == []
+    assert len(problems(("", "item", "kind", "occurred_at", ""))["errors"]) == 1
+    assert problems(("contact", "item", "", "occurred_at", ""))["must_set_options"]
+    wrong_time = problems(("contact", "occurred_at", "kind", "", ""))["rehearsal"]
+    assert (wrong_time.rows, wrong_time.rejected) == (5, 5)
+    assert batch_of(brand).state == "draft"
+
+
+def test_words_that_nobody_knows_are_named_before_the_start(as_owner, brand):
+    draft = upload(as_owner, LOG.replace("点赞", "打卡"))["Location"]
+    assert as_owner.get(draft).context["rehearsal"].unknown_words == {"打卡": 1}
+    explained = as_owner.post(f"{draft}check/", answers(kind_words="打卡 = lesson_complete")).context["rehearsal"]
+    assert explained.unknown_words == {}
+
+
 def test_another_kind_of_table_brings_its_own_columns_and_settings(as_owner, draft):
     page = as_owner.get(f"{draft}?preset=contacts")
     assert page.context["columns"][0].choice.value() == "external_id"
@@ -142,7 +167,9 @@ def test_rows_without_an_action_need_one_for_all(as_owner, brand, draft):
 
 @pytest.mark.parametrize("words", ["打卡", "打卡 = 没有这个词"])
 def test_own_words_must_be_pairs_with_known_words(as_owner, brand, draft, words):
-    assert as_owner.post(f"{draft}start/", answers(kind_words=words)).status_code == 422
+    refused = as_owner.post(f"{draft}start/", answers(kind_words=words))
+    assert refused.status_code == 422
+    assert len(refused.context["errors"]) + len(refused.context["options_form"].errors) == 1
     assert batch_of(brand).state == "draft"
 
 
