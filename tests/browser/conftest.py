@@ -5,9 +5,9 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -15,15 +15,17 @@ import pytest
 import redis
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connections
+from kombu import Connection
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from accounts import tenants
-from accounts.models import Tenant, User
-from config.processes import free_port
+from accounts.models import Job, Tenant, User
+from config.celery import app as celery_app
+from config.processes import free_port, wait_until
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-START_SECONDS = 60
+START_SECONDS = 120
 PASSWORD = "browser-password-1"
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 860}
@@ -37,6 +39,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.django_db(transaction=True))
             if CHROMIUM is None:
                 item.add_marker(missing)
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running site."""
+
+    address: str
+    queue_url: str
+
+    def hint(self, job: Job) -> None:
+        """Tell the site's worker of a job that this process made: the two do not share a queue."""
+        with Connection(self.queue_url) as connection:
+            celery_app.send_task(job.task, args=[job.tenant_id, job.pk], queue=job.queue, connection=connection)
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -68,32 +83,35 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.fixture(scope="session")
-def site(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a running site: granian and one worker for all queues, on the test database."""
+def site(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Granian and one worker for all queues, on the test database."""
     folder, port = tmp_path_factory.mktemp("site"), free_port(8700)
     for name in ("CELERY_BROKER_URL", "CACHE_URL"):  # an earlier test database had the same ids
         redis.Redis.from_url(_environment(folder)[name]).flushdb()
     worker = ["celery", "-A", "config", "worker", "-P", "solo", "-Q", "default,sending,training", "--without-gossip"]
     web = ["granian", "--interface", "wsgi", "--port", str(port), "--blocking-threads", "4", "config.wsgi:application"]
-    processes = [_start(folder, "web", *web), _start(folder, "worker", *worker, "--without-mingle", "-l", "WARNING")]
+    processes = [_start(folder, "web", *web), _start(folder, "worker", *worker, "--without-mingle", "-l", "INFO")]
     address = f"http://localhost:{port}"
     try:
-        _await_answer(address, folder)
-        yield address
+        _await(lambda: _answers(address), folder / "web.log")
+        _await(lambda: " ready." in (folder / "worker.log").read_text(), folder / "worker.log")
+        yield Site(address, _environment(folder)["CELERY_BROKER_URL"])
     finally:
         for process in processes:
             _end(process)
 
 
-def _await_answer(address: str, folder: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(f"{address}/healthz", timeout=5):
-                return
-        except OSError:
-            time.sleep(0.2)
-    pytest.fail(f"the site did not start:\n{(folder / 'web.log').read_text()[-3000:]}")
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/healthz", timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+def _await(is_ready: Callable[[], bool], log: Path) -> None:
+    if not wait_until(is_ready, START_SECONDS):
+        pytest.fail(f"the site did not start:\n{log.read_text()[-3000:]}")
 
 
 @pytest.fixture(scope="session")
@@ -112,8 +130,8 @@ def chromium() -> Iterator[Browser]:
 class Visitor:
     """A person with a browser window, and what the browser complained about meanwhile."""
 
-    def __init__(self, context: BrowserContext, site: str) -> None:
-        self.site = site
+    def __init__(self, context: BrowserContext, address: str) -> None:
+        self.address = address
         self.complaints: list[str] = []
         self.page: Page = context.new_page()
         self.page.set_default_timeout(20_000)
@@ -131,7 +149,7 @@ class Visitor:
 
     def open(self, path: str) -> Page:
         """Go to a path of the site."""
-        self.page.goto(self.site + path)
+        self.page.goto(self.address + path)
         return self.page
 
     def sign_in(self, email: str, password: str = PASSWORD) -> Page:
@@ -149,14 +167,14 @@ class Visitor:
 
 
 @pytest.fixture
-def visitor(chromium: Browser, site: str) -> Iterator[Callable[..., Visitor]]:
+def visitor(chromium: Browser, site: Site) -> Iterator[Callable[..., Visitor]]:
     """`visitor("en")` opens a window; at the end, no window may have had anything to complain about."""
     contexts: list[BrowserContext] = []
     visitors: list[Visitor] = []
 
     def make(language: str, window: dict[str, int] = DESKTOP) -> Visitor:
         contexts.append(chromium.new_context(locale={"zh": "zh-CN", "en": "en-US"}[language], viewport=window))
-        visitors.append(Visitor(contexts[-1], site))
+        visitors.append(Visitor(contexts[-1], site.address))
         return visitors[-1]
 
     yield make
