@@ -16,14 +16,16 @@ _QUALITY = {
 }
 
 
-def loss_chart(run: TrainingRun, points: Sequence[TrainingPoint]) -> dict[str, Any]:
-    """Training loss over epochs, thinned to what a screen can show."""
-    while_training = [point for point in points if not point.values["metrics"]] or points
-    line = [[_epochs(point), round(point.values["loss"], 5)] for point in thin(while_training)]
+def loss_chart(points: Sequence[TrainingPoint]) -> dict[str, Any]:
+    """Training loss over epochs, thinned to what a screen can show; within epochs where these last long enough."""
+    ends = [point for point in points if point.values["metrics"]]
+    within = [point for point in points if not point.values["metrics"]]
+    shown = within if len(within) > len(ends) else ends
+    line = [[_epochs(point), round(point.values["loss"], 5)] for point in thin(shown)]
     series = [_line(_("Training loss"), line)]
     validation = [
         [point.epoch, round(point.values["metrics"]["log_loss"], 5)]
-        for point in points
+        for point in ends
         if "log_loss" in point.values["metrics"]
     ]
     if validation:

@@ -36,6 +36,7 @@ WRITE_SECONDS = 1.0
 """Points of the live curve are written at most this often; the ends of epochs always."""
 STAGES = {
     "extract": _("Reading the behaviour"),
+    "start": _("The data is ready, learning begins"),
     "popularity": _("Popularity is counted"),
     "item_knn": _("Item neighbours are counted"),
     "logistic": _("The simple models are fitted"),
@@ -69,8 +70,10 @@ def train(lease: Lease) -> None:
         _log(lease, run, STAGES["extract"])
         lease.progress(0, 0, STAGES["extract"])
         _extract(lease, run, recipe)
+        _log(lease, run, STAGES["start"])
     else:
         _log(lease, run, _("Going on where the last attempt stopped"))
+    lease.progress(0, 0, STAGES["start"])
     try:
         assert run.dataset is not None
         dataset = Path(settings.MODEL_DIR) / run.dataset.directory

@@ -23,6 +23,8 @@ from modeling.models import Purpose, TrainingRun
 
 RUNS_PER_PAGE = 20
 HTMX_STOP_POLLING = 286
+REFIT_STAGE = "transformer_refit"
+"""Its points carry the time left, but belong to no curve: nothing is measured while all behaviour is learnt."""
 
 
 @needs(Can.VIEW)
@@ -80,6 +82,7 @@ def show_live(request: BrandRequest, code: str) -> HttpResponse:
 
 def _run_context(request: BrandRequest, run: TrainingRun) -> dict[str, Any]:
     points = runs.points_after(run, -1)
+    fit = [point for point in points if point.values["stage"] != REFIT_STAGE]
     epoch = request.GET.get("epoch", "")
     live_url = brand_url(request, "modeling:run_live", run.code)
     made = list(run.versions.select_related("run", "dataset").order_by("number"))
@@ -87,7 +90,8 @@ def _run_context(request: BrandRequest, run: TrainingRun) -> dict[str, Any]:
         "run": run,
         "job": run.job,
         "last": points[-1] if points else None,
-        "loss_chart": charts.loss_chart(run, points) if points else None,
+        "last_fit": fit[-1] if fit else None,
+        "loss_chart": charts.loss_chart(fit) if fit else None,
         "quality_chart": charts.quality_chart(run, points) if any(p.values["metrics"] for p in points) else None,
         "samples": comparisons.samples_of(points, epoch),
         "live_url": f"{live_url}?epoch={epoch}" if epoch.isdecimal() else live_url,

@@ -98,7 +98,7 @@ def test_a_running_page_shows_curve_numbers_and_lists(english, enough, by):
         samples = [{"user_key": contact.pk, "item_keys": [item.pk for item in items[epoch - 1 : epoch + 4]]}]
         values = {
             "loss": 2.5 / epoch, "metrics": {"ndcg_at_10": 0.1 * epoch, "hr_at_10": 0.2 * epoch}, "samples": samples,
-            "num_epochs": 4, "num_steps": 40, "samples_per_second": 1234.0, "eta_seconds": 75.0,
+            "num_epochs": 4, "num_steps": 40, "samples_per_second": 1234.0, "eta_seconds": 75.0, "stage": "transformer",
         }  # fmt: skip
         TrainingPoint.objects.create(run=run, step=10 * epoch, epoch=epoch, elapsed_seconds=60.0 * epoch, values=values)
     response = english.get(f"{HOME}runs/{run.code}/live/")

@@ -52,9 +52,14 @@ def test_a_run_leaves_dataset_curve_log_and_one_version_per_kind(run):
     assert [(one.number, one.kind) for one in made] == list(enumerate(NEXT_ITEM_KINDS, start=1))
     assert TrainingPoint.objects.filter(values__metrics__has_key="ndcg_at_10").count() == 2
     assert [entry["text"] for entry in run.log] == [
-        "Reading the behaviour", "Popularity is counted", "Item neighbours are counted", "The deep model learns",
-        "The deep model learns the newest behaviour as well", "The models are compared",
-    ]  # fmt: skip
+        "Reading the behaviour",
+        "The data is ready, learning begins",
+        "Popularity is counted",
+        "Item neighbours are counted",
+        "The deep model learns",
+        "The deep model learns the newest behaviour as well",
+        "The models are compared",
+    ]
     assert not training_jobs.run_directory(run).exists()
     for version in made:
         versions.verify(version)
@@ -183,7 +188,8 @@ def test_points_wait_while_the_database_is_away(run, monkeypatch):
 
 def test_items_that_vanish_while_training_change_nothing(run):
     Item.objects.all().delete()
-    assert work(run).job.error_code == "dataset_too_small"
+    failed = work(run).job
+    assert (failed.error_code, failed.error_template[:19]) == ("dataset_too_small", "Too little behaviou")
     assert ModelVersion.objects.count() == 0
 
 
