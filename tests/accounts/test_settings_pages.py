@@ -1,9 +1,13 @@
 """Settings of a brand: members, API keys, the audit trail."""
 
+import ast
 import re
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core import mail
 from django.test import Client
 from django.utils import timezone
@@ -12,6 +16,7 @@ from accounts import keys, tenants
 from accounts.actors import Actor, record
 from accounts.models import ApiKey, AuditEntry, Membership, Role, User
 from accounts.tenancy import tenant_scope
+from accounts.trail import THINGS, VERBS
 from common.errors import Conflict
 
 EN = {"accept-language": "en"}
@@ -211,3 +216,20 @@ def test_the_trail_of_another_brand_stays_there(as_owner, other_brand, stranger)
     with tenant_scope(other_brand):
         record(Actor.person(stranger), "upload", "import", "secret-file")
     assert "secret-file" not in as_owner.get(AUDIT).content.decode()
+
+
+def recorded_words(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """(place, word) of the literal verbs (1) and things (2) given to `record` and `_record`."""
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") in ("record", "_record"):
+            for place, argument in enumerate(call.args[1:3], start=1):
+                values = [argument.body, argument.orelse] if isinstance(argument, ast.IfExp) else [argument]
+                yield from ((place, value.value) for value in values if isinstance(value, ast.Constant))
+
+
+def test_every_deed_that_is_recorded_has_a_name():
+    packages = ("accounts", "audience", "catalog", "modeling", "recommendations", "campaigns", "demo")
+    sources = [path for package in packages for path in Path(settings.BASE_DIR, package).rglob("*.py")]
+    found = {word for path in sources for word in recorded_words(ast.parse(path.read_text()))}
+    assert {(1, "promote"), (1, "personalisation_off"), (2, "import")} <= found
+    assert {word for place, word in found if word not in {1: VERBS, 2: THINGS}[place]} == set()
