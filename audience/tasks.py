@@ -6,7 +6,9 @@ from celery import shared_task
 from django.utils import timezone
 
 from accounts.jobs import Lease, job_task
-from audience import events, imports, undoing
+from accounts.models import Tenant
+from accounts.tenancy import tenant_scope
+from audience import events, idempotency, imports, undoing
 
 
 @job_task("audience.tasks.run_import")
@@ -26,3 +28,11 @@ def ensure_event_partitions() -> None:
     """Beat calls this a few times a day, so that live events always find their month."""
     today = timezone.now().date()
     events.ensure_partitions(today - timedelta(days=31), today + timedelta(days=31))
+
+
+@shared_task(name="audience.tasks.forget_old_answers", ignore_result=True)
+def forget_old_answers() -> None:
+    """Beat calls this once a day: answers kept for repeated API batches end after a week."""
+    for tenant_id in Tenant.objects.values_list("pk", flat=True).iterator():
+        with tenant_scope(tenant_id):
+            idempotency.forget_old()

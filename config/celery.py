@@ -17,4 +17,8 @@ app.autodiscover_tasks()
 app.conf.beat_schedule = {
     "revive-lost-jobs": {"task": "accounts.tasks.revive_lost_jobs", "schedule": 15.0},
     "ensure-event-partitions": {"task": "audience.tasks.ensure_event_partitions", "schedule": 6 * 3600.0},
+    "forget-old-answers": {"task": "audience.tasks.forget_old_answers", "schedule": 24 * 3600.0},
+    "start-simple-after-imports": {"task": "modeling.tasks.start_simple_after_imports", "schedule": 5.0},
+    "score-stale-tenants": {"task": "recommendations.tasks.score_stale_tenants", "schedule": 60.0},
+    "refresh-trends": {"task": "recommendations.tasks.refresh_trends", "schedule": 60.0},
 }

@@ -1,8 +1,10 @@
 """POST /api/v1/events/: 202 after commit, a reason per refused row, nothing twice."""
 
 import json
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from accounts.tenancy import tenant_scope
 from audience.models import Contact, Event
@@ -100,3 +102,17 @@ def test_a_key_without_the_scope_is_refused(client, brand, by):
         URL, '{"events": []}', content_type="application/json", headers={"authorization": f"Bearer {token}"}
     )
     assert (answer.status_code, answer.json()["code"]) == (403, "permission_denied")
+
+
+def test_answers_are_forgotten_after_a_week(api, brand):
+    from audience.models import IdempotencyRecord
+    from audience.tasks import forget_old_answers
+
+    post(api, {"contact": "c1", "kind": "follow"}, **{"Idempotency-Key": "old"})
+    post(api, {"contact": "c1", "kind": "follow"}, **{"Idempotency-Key": "new"})
+    with tenant_scope(brand):
+        old = IdempotencyRecord.objects.filter(key="old")
+        old.update(created_at=timezone.now() - timedelta(days=8))
+    forget_old_answers()
+    with tenant_scope(brand):
+        assert list(IdempotencyRecord.objects.values_list("key", flat=True)) == ["new"]
