@@ -52,8 +52,8 @@ class Grounds:
     """Everything reasons are made of."""
 
     now: datetime
-    items: Mapping[int, Item]
-    """By id: the shown items and those of the causes."""
+    names: Mapping[int, tuple[str, str]]
+    """Item id -> title and external id, of the items of the causes among others."""
     causes: Mapping[int, Cause]
     about: Item | None = None
     """The item that the others go with, for similar items."""
@@ -74,10 +74,9 @@ class Grounds:
         if ranking.source == "content":
             return reasons.plain(reasons.NEW_FOR_YOU)
         cause = self.causes.get(item_id)
-        item = self.items.get(cause.item_id) if cause else None
-        if cause is None or item is None:
+        if cause is None or cause.item_id not in self.names:
             return reasons.plain(reasons.FOR_YOU)
-        return reasons.because(cause.kind, str(item), item.external_id)
+        return reasons.because(cause.kind, *self.names[cause.item_id])
 
     @cached_property
     def _people_week(self) -> dict[int, int]:

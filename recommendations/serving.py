@@ -122,14 +122,16 @@ def enter(external_id: str = "") -> Showroom:
     table = shelf.table
     if table is None or not table.is_fresh(stamp):
         table = shelf.table = ItemTable.read(stamp)
-    live = None if facts[0] is None else _version(tenant_id, *facts)
+    served = shelf.models.get(facts[0])
+    live = served.version if served else _version(tenant_id, *facts)
     return Showroom(table, live, None if contact_id is None else Receiver(contact_id, is_off))
 
 
-def _version(tenant_id: int, pk: int, code: str, number: int, kind: str, directory: str) -> ModelVersion:
-    return ModelVersion(
-        pk=pk, tenant_id=tenant_id, code=code, number=number, kind=kind, directory=directory, purpose=Purpose.NEXT_ITEM
-    )
+def _version(tenant_id: int, pk: int | None, code: str, number: int, kind: str, directory: str) -> ModelVersion | None:
+    if pk is None:
+        return None
+    facts = {"code": code, "number": number, "kind": kind, "directory": directory, "stage": ModelVersion.Stage.LIVE}
+    return ModelVersion(pk=pk, tenant_id=tenant_id, purpose=Purpose.NEXT_ITEM, **facts)
 
 
 def newest(kind: str) -> ModelVersion | None:

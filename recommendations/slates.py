@@ -262,21 +262,16 @@ def _neighbour_model(showroom: Showroom) -> ServedModel | None:
     return serving.open_model(version) if version else None
 
 
-def _items(item_ids: list[int]) -> dict[int, Item]:
-    """The items as they are now, by id."""
-    rows = fetch_prepared(_ITEMS, [current_tenant_id(), item_ids])
-    return {row[0]: Item.from_db("default", _SHOWN, row) for row in rows}
-
-
 def _finish(draft: Draft, ask: Ask, fallback: str, about: Item | None = None) -> Slate:
     """Read what is shown of the items, drop those that left the catalogue meanwhile, and give reasons."""
     causes = find_causes(draft)
     item_ids = draft.table.ids_N[[pick.position for pick in draft.picks]].tolist()
-    known = _items([*item_ids, *(act.item_id for act in causes.values())])
-    grounds = Grounds(ask.now, known, causes, about)
+    needed = [*item_ids, *(act.item_id for act in causes.values())]
+    known = {row[0]: row for row in fetch_prepared(_ITEMS, [current_tenant_id(), needed])}
+    grounds = Grounds(ask.now, {pk: (row[4] or row[2], row[2]) for pk, row in known.items()}, causes, about)
     shown: list[SlateItem] = []
     for pick, item_id in zip(draft.picks, item_ids, strict=True):
-        item = known.get(item_id)
+        item = Item.from_db("default", _SHOWN, known[item_id]) if item_id in known else None
         if item is not None and item.state == Item.State.ACTIVE:
             reason = grounds.reason_of(pick.ranking, item_id, draft.table.born_N[pick.position])
             shown.append(SlateItem(len(shown) + 1, item, pick.score, pick.ranking.source, reason))
