@@ -20,10 +20,10 @@ _KINDS = [("", _("Each row names its own")), *((kind.word, kind.label) for kind 
 
 
 class LayoutForm(BrandForm):
-    """How the text of the file is to be read."""
+    """How the text of the file is to be read; what is left out follows from the content."""
 
-    encoding = forms.ChoiceField(choices=ENCODINGS, label=_("Encoding"))
-    delimiter = forms.ChoiceField(choices=DELIMITERS, label=_("Separator"))
+    encoding = forms.ChoiceField(choices=ENCODINGS, required=False, label=_("Encoding"))
+    delimiter = forms.ChoiceField(choices=DELIMITERS, required=False, label=_("Separator"))
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,23 @@ def guess_columns(batch: Import, preset: str) -> Guess:
         return guess_for(_preset(preset), layout.headers, _head(path, layout, _GUESS_ROWS)[0])
 
 
+def change_layout(batch: Import, encoding: str, delimiter: str, by: Actor) -> None:
+    """Read the file again under another encoding or separator ("": as found) and guess its columns anew.
+
+    Raises a named `UnreadableFile`, or `Conflict` once the upload is in work or done; then nothing has changed.
+    """
+    if batch.state != Import.State.DRAFT and not _has_failed(batch):
+        raise Conflict(_("This upload is already in work or done. Upload the file again to import it once more."))
+    with uploads.local_copy(batch.file) as path:
+        layout = detect(path, encoding=encoding, delimiter=delimiter)
+        sample = _head(path, layout, _GUESS_ROWS)[0]
+    guess = guess_mapping(layout.headers, sample)
+    batch.layout, batch.mapping = layout.to_json(), guess.mapping
+    batch.preset, batch.options = guess.preset if guess.confidence else "events", _suggested(guess, sample).to_json()
+    batch.save(update_fields=["layout", "mapping", "preset", "options"])
+    record(by, "change_layout", "import", batch.code, encoding=encoding, delimiter=delimiter)
+
+
 def confirm(batch: Import, preset: str, mapping: Mapping, options: dict[str, Any], by: Actor) -> Job:
     """Fix what the file is and start the work. Raises `BadMapping`, `BadOption`, or `Conflict` (in work or done)."""
     chosen = _checked(batch, preset, mapping, options)

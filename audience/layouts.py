@@ -80,8 +80,11 @@ class Layout:
         return cls(**fields)
 
 
-def detect(path: Path, limits: Limits = LIMITS) -> Layout:
-    """The layout of a stored file, by its content alone; raises a named `UnreadableFile`."""
+def detect(path: Path, limits: Limits = LIMITS, *, encoding: str = "", delimiter: str = "") -> Layout:
+    """The layout of a stored file; raises a named `UnreadableFile`.
+
+    Everything follows from the content; `encoding` and `delimiter` (of text files) overrule what it suggests.
+    """
     if not path.stat().st_size:
         raise EmptyFile
     compression = compression_of(path)
@@ -99,12 +102,13 @@ def detect(path: Path, limits: Limits = LIMITS) -> Layout:
         is_whole = not payload.read(1)
     if compression:
         refuse_nested(sample)
-    return _detect_text(sample, is_whole, limits, compression=compression, member=member)
+    wishes = {"encoding": encoding, "delimiter": delimiter}
+    return _detect_text(sample, is_whole, limits, wishes, compression=compression, member=member)
 
 
-def _detect_text(sample: bytes, is_whole: bool, limits: Limits, **packing: Any) -> Layout:
+def _detect_text(sample: bytes, is_whole: bool, limits: Limits, wishes: dict[str, str], **packing: Any) -> Layout:
     _refuse_foreign(sample)
-    encoding, num_bom_bytes, text = _decode_sample(sample, is_whole)
+    encoding, num_bom_bytes, text = _decode_sample(sample, is_whole, wishes["encoding"])
     newline = "\r" if "\r" in text and "\n" not in text else "\n"
     text = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
     if not text.strip():
@@ -113,14 +117,14 @@ def _detect_text(sample: bytes, is_whole: bool, limits: Limits, **packing: Any) 
         "encoding": encoding,
         "num_bom_bytes": num_bom_bytes,
         "newline": newline,
-        "is_ascii": encoding == "utf-8" and not num_bom_bytes and text.isascii(),
+        "is_ascii": encoding == "utf-8" and not num_bom_bytes and text.isascii() and not wishes["encoding"],
         **packing,
     }
     if text.lstrip()[0] == "[":
         raise JsonNotLines
     if text.lstrip()[0] == "{":
         return Layout("jsonl", _json_headers(text, is_whole, limits), num_header_lines=0, delimiter="", **common)
-    return _detect_table(text, is_whole, limits, common)
+    return _detect_table(text, is_whole, limits, wishes["delimiter"], common)
 
 
 def _refuse_foreign(sample: bytes) -> None:
@@ -132,10 +136,13 @@ def _refuse_foreign(sample: bytes) -> None:
         raise NotATable(found="HTML/XML")
 
 
-def _decode_sample(sample: bytes, is_whole: bool) -> tuple[str, int, str]:
-    """(encoding, bytes of the byte order mark, text)."""
+def _decode_sample(sample: bytes, is_whole: bool, wanted: str) -> tuple[str, int, str]:
+    """(encoding, bytes of the byte order mark, text); the encoding is the wanted one or follows from the content."""
     if not sample:
         raise EmptyFile
+    if wanted:
+        num_bom_bytes = sum(len(bom) for bom, name in _BOMS if name == wanted and sample.startswith(bom))
+        return wanted, num_bom_bytes, _decode(sample[num_bom_bytes:], wanted, is_whole)
     if sample.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
         raise UnknownEncoding(offset=0)
     for bom, name in _BOMS:
@@ -207,11 +214,11 @@ def _complete_lines(text: str, is_whole: bool) -> list[str]:
     return lines if is_whole or len(lines) == 1 else lines[:-1]
 
 
-def _detect_table(text: str, is_whole: bool, limits: Limits, common: dict[str, Any]) -> Layout:
+def _detect_table(text: str, is_whole: bool, limits: Limits, wanted: str, common: dict[str, Any]) -> Layout:
     lines = _complete_lines(text, is_whole)
     if (len(lines) == 1 and not is_whole) or len(next((line for line in lines if line), "")) > limits.max_line_bytes:
         raise HeaderTooLong(limit=limits.max_line_bytes)
-    delimiter = _delimiter(lines)
+    delimiter = wanted or _delimiter(lines)
     first = next(index for index, line in enumerate(lines) if line.strip())
     reader = csv.reader((line + "\n" for line in lines[first:]), delimiter=delimiter)
     cells = next(reader)

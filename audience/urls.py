@@ -11,6 +11,7 @@ urlpatterns = [
     path("data/formats/", imports.formats, name="formats"),
     path("data/readiness/", imports.show_readiness, name="readiness"),
     path("data/<slug:code>/", imports.show, name="import"),
+    path("data/<slug:code>/layout/", imports.change_layout, name="import_layout"),
     path("data/<slug:code>/check/", imports.check, name="import_check"),
     path("data/<slug:code>/start/", imports.start, name="import_start"),
     path("data/<slug:code>/progress/", imports.progress, name="import_progress"),

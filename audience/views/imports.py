@@ -177,6 +177,16 @@ def start(request: BrandRequest, code: str) -> HttpResponse:
     return HttpResponseRedirect(brand_url(request, "audience:import", code))
 
 
+@needs(Can.IMPORT)
+@require_POST
+def change_layout(request: BrandRequest, code: str) -> HttpResponse:
+    """Read the file again under another encoding or separator."""
+    form = LayoutForm(request.POST)
+    if form.is_valid():
+        _act(request, audience_imports.change_layout, import_for(code), **form.cleaned_data, by=request.actor)
+    return HttpResponseRedirect(brand_url(request, "audience:import", code))
+
+
 @needs(Can.VIEW)
 @require_safe
 def progress(request: BrandRequest, code: str) -> HttpResponse:

@@ -105,6 +105,30 @@ def test_words_that_nobody_knows_are_named_before_the_start(as_owner, brand):
     assert explained.unknown_words == {}
 
 
+def test_the_file_is_read_again_under_another_encoding_and_separator(as_owner, brand):
+    draft = upload(as_owner, "用户;文章,时间\n甲;乙,2026-05-01\n".encode("gb18030"))["Location"]
+    assert batch_of(brand).layout["headers"] == ["用户;文章", "时间"]
+    as_owner.post(f"{draft}layout/", {"encoding": "gb18030", "delimiter": ";"})
+    batch = batch_of(brand)
+    assert (batch.layout["headers"], batch.layout["delimiter"]) == (["用户", "文章,时间"], ";")
+    as_owner.post(f"{draft}layout/", {"encoding": "utf-8", "delimiter": ";"})
+    assert batch_of(brand).layout["encoding"] == "utf-8"
+    assert as_owner.get(draft).status_code == 200
+
+
+def test_a_reading_that_fails_is_refused_and_changes_nothing(as_owner, brand):
+    draft = upload(as_owner, "a,b\n1,2\n")["Location"]
+    before = batch_of(brand).layout
+    as_owner.post(f"{draft}layout/", {"encoding": "utf-16-le", "delimiter": ","})
+    assert batch_of(brand).layout == before
+
+
+def test_a_finished_import_is_not_read_again(as_owner, brand, done):
+    before = batch_of(brand).layout
+    as_owner.post(f"{done}layout/", {"encoding": "gb18030", "delimiter": ";"})
+    assert batch_of(brand).layout == before
+
+
 def test_another_kind_of_table_brings_its_own_columns_and_settings(as_owner, draft):
     page = as_owner.get(f"{draft}?preset=contacts")
     assert page.context["columns"][0].choice.value() == "external_id"
@@ -247,7 +271,7 @@ def test_a_viewer_sees_reports_but_cannot_upload_start_or_undo(client, as_owner,
     assert client.get(done).status_code == 200
     assert client.get("/b/brand/data/upload/").status_code == 403
     assert upload(client).status_code == 403
-    for act in ("start", "undo", "discard", "cancel"):
+    for act in ("layout", "check", "start", "undo", "discard", "cancel"):
         assert client.post(f"{done}{act}/").status_code == 403
     assert batch_of(brand).state == "done"
 
