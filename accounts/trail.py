@@ -10,6 +10,7 @@ from accounts.models import AuditEntry, Role
 VERBS: dict[str, Any] = {
     "add": _("Added"),
     "cancel": _("Cancelled"),
+    "change_layout": _("Changed how it is read"),
     "change_role": _("Changed the role"),
     "confirm": _("Confirmed"),
     "create": _("Created"),
