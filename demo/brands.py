@@ -38,6 +38,8 @@ from modeling.models import Purpose
 JOB_SECONDS = 600
 APP_ID = "wx9f1c0demo7a2b3c4d"
 _EVIDENCE = "关注时同意《用户隐私保护指引》"
+_COLUMNS = {CONTACTS_FILE: {"external_id": "用户编号", "openid": "openid"}}
+"""Columns to choose where a file has two that could name the contact."""
 Say = Callable[[str], None]
 
 
@@ -167,15 +169,17 @@ def _load_consents(world: World, by: Actor) -> None:
 
 
 def _upload(tenant: Tenant, filename: str, content: bytes, by: Actor, say: Say) -> None:
-    """Upload the file as a member would: create, accept what was guessed, import."""
+    """Upload the file as a member would: create, check the guessed columns, import."""
     with tenant_scope(tenant):
         batch = imports.create(BytesIO(content), filename, by)
         options = batch.options | {"unknown_items": "skip", "account_ref": APP_ID}
-        job = imports.confirm(batch, batch.preset, batch.mapping, options, by)
+        mapping = batch.mapping | _COLUMNS.get(filename, {})
+        job = imports.confirm(batch, batch.preset, mapping, options, by)
     _finish(tenant, job, imports.run)
     with tenant_scope(tenant):
         batch.refresh_from_db()
-    say(f"{tenant.name}: imported {filename}, {batch.report['accepted']} of {batch.report['rows']} rows")
+    report = batch.report or {}
+    say(f"{tenant.name}: imported {filename}, {report.get('accepted')} of {report.get('rows')} rows")
 
 
 def _train(tenant: Tenant, plan: Plan, by: Actor, say: Say) -> None:
@@ -192,14 +196,13 @@ def _train(tenant: Tenant, plan: Plan, by: Actor, say: Say) -> None:
 
 def _finish(tenant: Tenant, job: Job, work: Callable[[Lease], None]) -> None:
     """See the job through: here, or by waiting for the worker that was quicker to take it."""
-    jobs.run(tenant.pk, job.pk, work)
     give_up_at = time.monotonic() + JOB_SECONDS
-    while True:
+    while not job.is_ended and time.monotonic() < give_up_at:
+        jobs.run(tenant.pk, job.pk, work)  # does nothing while a worker holds it
         with tenant_scope(tenant):
             job.refresh_from_db()
-        if job.is_ended or time.monotonic() > give_up_at:
-            break
-        time.sleep(0.5)
+        if not job.is_ended:
+            time.sleep(1)
     if job.state != Job.State.SUCCEEDED:
         why = translated(job.error_template, job.error_context)
         raise DemoFailed("%(task)s ended as %(state)s: %(why)s", task=job.task, state=job.state, why=why)

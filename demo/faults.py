@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from demo.content import DAY_MS
-from demo.followers import NUM_BOTS
+from demo.followers import count_bots
 
 NUM_REPEATED = 1200
 NUM_IMPOSSIBLE_TIMES = 60
@@ -28,10 +28,11 @@ def add_faults(rng: np.random.Generator, events: pl.DataFrame) -> pl.DataFrame:
 
 def draw_bots(rng: np.random.Generator, num_contacts: int, num_items: int, now: datetime) -> pl.DataFrame:
     """Openings of the bots, in the columns of `actions.draw_events`: hundreds within two minutes of one night."""
-    bots = np.arange(num_contacts - NUM_BOTS, num_contacts)
-    nights = int(now.timestamp() * 1000) - rng.integers(3, 120, NUM_BOTS) * DAY_MS
-    steps = np.cumsum(rng.integers(180, 420, (NUM_BOTS, VIEWS_PER_BOT)), axis=1)
-    num = NUM_BOTS * VIEWS_PER_BOT
+    num_bots = count_bots(num_contacts)
+    bots = np.arange(num_contacts - num_bots, num_contacts)
+    nights = int(now.timestamp() * 1000) - rng.integers(3, 120, num_bots) * DAY_MS
+    steps = np.cumsum(rng.integers(180, 420, (num_bots, VIEWS_PER_BOT)), axis=1)
+    num = num_bots * VIEWS_PER_BOT
     return pl.DataFrame(
         {
             "kind": pl.Series(["view"] * num),

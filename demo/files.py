@@ -43,7 +43,7 @@ def write_contacts(world: World) -> bytes:
 def write_events(world: World) -> bytes:
     """The behaviour log as CSV, with its faults and a handful of broken lines at the end."""
     table = world.events.select(
-        pl.col("source_id").alias("记录编号"),
+        pl.col("source_id").alias("流水号"),
         pl.col("contact").alias("用户编号"),
         pl.col("item").alias("内容编号"),
         pl.col("kind").alias("行为"),

@@ -17,7 +17,6 @@ import polars as pl
 from demo.content import DAY_MS, KINDS, Catalogue
 
 WINDOW_DAYS = 182
-NUM_BOTS = 6
 GENDERS = ("female", "male", "")
 AGE_BANDS = ("18_24", "25_34", "35_44", "45_54", "55_plus", "")
 PURPOSES = ("marketing", "personalisation", "training")
@@ -73,8 +72,13 @@ def load_people() -> dict[str, Any]:
     return tomllib.loads((Path(__file__).parent / "people.toml").read_text("utf-8"))
 
 
+def count_bots(num_contacts: int) -> int:
+    """How many of the contacts are bots: one in 800, at least one."""
+    return max(1, num_contacts // 800)
+
+
 def build_followers(rng: np.random.Generator, num: int, catalogue: Catalogue, now: datetime) -> Followers:
-    """`num` followers of the brand at `now`; the last `NUM_BOTS` of them are no people."""
+    """`num` followers of the brand at `now`; the last `count_bots(num)` of them are no people."""
     gender_U = rng.choice(len(GENDERS), num, p=(0.62, 0.29, 0.09))
     age_U = rng.choice(len(AGE_BANDS), num, p=(0.19, 0.36, 0.23, 0.1, 0.05, 0.07))
     interests = _draw_interests(rng, catalogue, gender_U, age_U, int(now.timestamp() * 1000))
@@ -109,7 +113,7 @@ def _draw_interests(
     keep_U1 = rng.choice((1.0, 0.5, 0.1), (num, 1), p=(0.3, 0.5, 0.2))
     late_UC = keep_U1 * early_UC + (1 - keep_U1) * _dirichlet(rng, 0.22 * appeal_UC)
     taste_UT = _theme_taste(rng, num, catalogue)
-    is_bot_U = np.arange(num) >= num - NUM_BOTS
+    is_bot_U = np.arange(num) >= num - count_bots(num)
     is_silent_U = is_bot_U | (rng.random(num) < 0.05)
     return Interests(
         early_UT=early_UC[:, catalogue.category_T] * taste_UT,

@@ -10,7 +10,7 @@ from polars.testing import assert_frame_equal
 
 from demo.behaviour import EVENT_COLUMNS, World, build_world, draw_covers
 from demo.covers import draw_cover, wrap_title
-from demo.followers import NUM_BOTS, WINDOW_DAYS
+from demo.followers import WINDOW_DAYS
 
 NOW = datetime(2026, 7, 1, 4, tzinfo=UTC)
 WORDS = {
@@ -156,8 +156,8 @@ def test_the_faults_are_there_to_be_found(world: World) -> None:
     assert unique.filter(pl.col("dwell_seconds") > 100_000).height == 90
     assert unique.filter(pl.col("item").is_not_null() & ~pl.col("item").is_in(known.to_list())).height == 45
     per_contact = unique.filter(pl.col("kind") == "view")["contact"].value_counts()
-    bots = world.contacts["external_id"].tail(NUM_BOTS)
-    assert per_contact.filter(pl.col("contact").is_in(bots.to_list()))["count"].to_list() == [420] * NUM_BOTS
+    bots = world.contacts["external_id"].tail(6)
+    assert per_contact.filter(pl.col("contact").is_in(bots.to_list()))["count"].to_list() == [420] * 6
 
 
 def test_attention_has_a_long_tail(openings: pl.DataFrame) -> None:
