@@ -36,7 +36,7 @@ class TrainerConfig(JsonConfig):
     """Decoupled weight decay."""
     validation_users: int = 1500
     """Users measured after each epoch (a fixed random sample)."""
-    refit_epochs: int = 1
+    refit_epochs: int = 2
     """Passes over all events after the fit, from the best weights; 0 = serve the measured weights."""
     checkpoint_seconds: float = 30.0
     """A kill loses at most this much work."""
