@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import keys, tenants
@@ -32,7 +33,11 @@ RIGHT_LABELS = {
     Can.PROMOTE: _lazy("Choose the live model"),
     Can.MANAGE: _lazy("Members, keys, settings"),
 }
-KEY_STATES = {"active": _lazy("Active"), "expired": _lazy("Expired"), "revoked": _lazy("Revoked")}
+KEY_STATES = {
+    "active": pgettext_lazy("API key", "Active"),
+    "expired": pgettext_lazy("API key", "Expired"),
+    "revoked": pgettext_lazy("API key", "Revoked"),
+}
 
 
 # --- members --------------------------------------------------------------------------------------------------------
