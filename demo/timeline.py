@@ -68,13 +68,22 @@ def _draw_visits(rng: np.random.Generator, followers: Followers, now_ms: int) ->
     end_U = np.where(leaves_U, start_U + (now_ms - start_U) * rng.random(num) ** 0.7, now_ms)
     share_U = (end_U - start_U) / (now_ms - window_ms)
     num_U = rng.poisson(followers.interests.activity_U * (0.25 * (share_U > 0.02) + 0.75 * share_U))
+    welcomed = _welcome_visits(rng, followers, window_ms)
     follower_V = np.repeat(np.arange(num), num_U)
     start_V, end_V = start_U[follower_V], end_U[follower_V]
     day_V = _draw_days(rng, start_V, end_V, now_ms)
     habit_U = rng.choice(len(_HABITS), num, p=(0.22, 0.28, 0.5))
     visit_ms_V = day_V * DAY_MS - LOCAL_OFFSET_MS + _draw_hours(rng, habit_U[follower_V]) * HOUR_MS
     inside = (visit_ms_V >= start_V) & (visit_ms_V <= end_V)
-    return follower_V[inside], visit_ms_V[inside].astype(np.int64)
+    follower_V = np.append(follower_V[inside], welcomed)
+    first_ms = followers.followed_ms_U[welcomed] + rng.uniform(20_000, 600_000, len(welcomed))
+    return follower_V, np.append(visit_ms_V[inside], first_ms).astype(np.int64)
+
+
+def _welcome_visits(rng: np.random.Generator, followers: Followers, window_ms: int) -> np.ndarray:
+    """Those who look around right after following within the window: most of them."""
+    is_new_U = (followers.followed_ms_U >= window_ms) & (followers.interests.activity_U > 0)
+    return np.flatnonzero(is_new_U & (rng.random(len(is_new_U)) < 0.85))
 
 
 def _draw_days(rng: np.random.Generator, start_V: np.ndarray, end_V: np.ndarray, now_ms: int) -> np.ndarray:
