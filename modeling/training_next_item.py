@@ -201,6 +201,8 @@ class _Run:
                 self._account(loss_sum, num_events)
                 self._save()
                 raise TrainingCancelled("Training was cancelled; it can be continued from its checkpoint.")
+            if self.cursor.phase == "fit" and 0 < self.config.max_seconds <= self.clock.elapsed():
+                break
             batch = windows.batch(batches[place])
             loss_sum += self._train_batch(batch, progress(place / len(batches))) * batch.num_targets
             num_events += batch.num_targets
@@ -318,8 +320,8 @@ class _Run:
         self._save()
 
     def _is_fit_done(self) -> bool:
-        is_out_of_time = 0 < self.config.max_seconds <= self.cursor.elapsed_seconds
         is_stuck = self.cursor.epochs_without_gain >= self.config.patience
+        is_out_of_time = 0 < self.config.max_seconds <= self.cursor.elapsed_seconds
         return self.cursor.epoch >= self.num_epochs or is_stuck or is_out_of_time
 
     def _fit_progress(self, share: float) -> float:

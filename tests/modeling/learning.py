@@ -20,7 +20,8 @@ def make_dataset(directory: Path, *, num_users: int = 60, num_items: int = 30, i
             walk = generator.permutation(num_items)[:12]
         actions = generator.choice([1, 3, 8], 12)
         times = 1_700_000_000 + user * 3600 + np.cumsum(generator.integers(30, 90_000, 12))
-        rows += [(user + 1, int(item) + 1, int(action), int(at)) for item, action, at in zip(walk, actions, times, strict=True)]
+        events = zip(walk, actions, times, strict=True)
+        rows += [(user + 1, int(item) + 1, int(action), int(at)) for item, action, at in events]
     write_dataset(
         directory,
         pl.DataFrame(rows, schema=["user_key", "item_key", "action", "occurred_at"], orient="row"),

@@ -186,3 +186,9 @@ def test_small_data_gets_smaller_batches(dataset: Dataset, tmp_path: Path, min_s
     points: list[TrainingPoint] = []
     train_next_item(dataset, dataset.leave_one_out, NETWORK, config, tmp_path, points.append, never)
     assert points[-1].step == expected_steps
+
+
+def test_time_limit_ends_the_fit_within_the_epoch(dataset: Dataset, tmp_path: Path) -> None:
+    config = replace(CONFIG, max_seconds=1e-9, max_epochs=50, refit_epochs=0)
+    result = train_next_item(dataset, dataset.leave_one_out, NETWORK, config, tmp_path, ignore, never)
+    assert result.num_epochs == 1
