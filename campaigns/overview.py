@@ -1,17 +1,18 @@
 """What a brand's home shows: how data flows, whether it is enough, what runs, which model serves and how good it is.
 
 Stage: evaluation. Reads contacts, items, events, uploads, jobs, training runs and model versions of the brand in scope.
-Writes nothing; the counts over events are kept in the cache for a minute.
+Writes nothing; counts over events are kept in the cache for a minute.
 """
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.core.cache import cache
 from django.db import connection
-from django.db.models import Max
+from django.db.models import Count, Max
 from django.utils import timezone
 
 from accounts.models import Job
@@ -19,6 +20,7 @@ from accounts.tenancy import current_tenant_id
 from audience.models import Contact, Import
 from audience.timeline import GROUPS
 from catalog.models import Item
+from common.errors import FanwiseError
 from modeling import labels, readiness, versions
 from modeling.models import Dataset, ModelVersion, Purpose, TrainingRun
 from recommendations import trends
@@ -116,14 +118,21 @@ def flow() -> Flow:
 
 
 def _events() -> dict[str, Any]:
-    key = f"home-events:{current_tenant_id()}:{timezone.get_current_timezone_name()}"
+    """Counts over events; while there are none, the first one shows at once."""
+    return _kept("events", _count_events, is_final=lambda counted: bool(counted["num_events"]))
+
+
+def _kept(name: str, count: Callable[[], Any], *, is_final: Callable[[Any], bool]) -> Any:
+    """What `count` answered within the last minute; an import that ended or was undone makes it count anew."""
+    done = Import.objects.filter(state=Import.State.DONE).aggregate(num=Count("pk"), last=Max("done_at"))
+    zone = timezone.get_current_timezone_name()
+    key = f"home-{name}:{current_tenant_id()}:{zone}:{done['num']}:{done['last'] and done['last'].timestamp()}"
     kept = cache.get(key)
     if kept is None:
-        kept = json.dumps(_count_events())
-        if json.loads(kept)["num_events"]:  # while there are none, the first one shows at once
+        kept = json.dumps(count())
+        if is_final(json.loads(kept)):
             cache.set(key, kept, _KEPT_SECONDS)
-    counted: dict[str, Any] = json.loads(kept)
-    return counted
+    return json.loads(kept)
 
 
 def _count_events() -> dict[str, Any]:
@@ -177,9 +186,24 @@ def chart_options(flow: Flow) -> dict[str, Any]:
 
 def enough_data() -> readiness.Readiness | None:
     """Whether the brand can train: on next items, else on the engagement table if it has one; None with neither."""
+    kept = _kept("readiness", _count_readiness, is_final=bool)
+    if not kept:
+        return None
+    problem = FanwiseError(kept["problem"][0], **kept["problem"][1]) if kept["problem"] else None
+    return readiness.Readiness(kept["purpose"], tuple(readiness.Requirement(*line) for line in kept["lines"]), problem)
+
+
+def _count_readiness() -> dict[str, Any]:
     found = [readiness.of(purpose) for purpose in (Purpose.NEXT_ITEM, Purpose.ENGAGEMENT)]
     told = [one for one in found if any(line.have for line in one.lines)]
-    return next((one for one in told if one.is_enough), told[0] if told else None)
+    if not told:
+        return {}
+    chosen = next((one for one in told if one.is_enough), told[0])
+    return {
+        "purpose": str(chosen.purpose),
+        "lines": [astuple(line) for line in chosen.lines],
+        "problem": [chosen.problem.template, chosen.problem.context] if chosen.problem else None,
+    }
 
 
 def open_jobs() -> list[tuple[Job, str, str]]:

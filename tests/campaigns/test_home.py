@@ -158,13 +158,13 @@ def test_with_too_little_the_advice_says_how_much_is_missing(scope, by):
     add_events({EventKind.READ: 5})
     situation = Situation.of(overview.flow(), overview.enough_data(), overview.serving())
     assert "5" in next_step(situation).text
-    assert "300" in next_step(situation).text
+    assert "1000" in next_step(situation).text
 
 
 @pytest.fixture
 def rich(scope, by):
-    """Enough behaviour to train: 30 followers with 10 items each."""
-    add_people(by, 30, 12)
+    """Enough behaviour to train: 100 followers with 11 items each."""
+    add_people(by, 100, 12)
     at = timezone.now() - timedelta(days=2)
     things = list(Item.objects.values_list("pk", flat=True))
     events.record(
