@@ -24,7 +24,7 @@ CALLS = {
     "items:write": Call("/items/", {"external_id": "article-1", "kind": "article", "title": "春茶怎么选"}),
     "contacts:read": Call("/contacts/"),
     "items:read": Call("/items/"),
-    "models:read": Call("/model-versions/"),
+    "models:read": Call("/versions/"),
     "imports:read": Call("/imports/"),
 }
 """The call that shows a scope best; the two most telling ones of a key are printed."""

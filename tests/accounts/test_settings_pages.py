@@ -10,11 +10,13 @@ import pytest
 from django.conf import settings
 from django.core import mail
 from django.test import Client
+from django.urls import resolve
 from django.utils import timezone
 
 from accounts import keys, tenants
 from accounts.actors import Actor, record
 from accounts.models import ApiKey, AuditEntry, Membership, Role, User
+from accounts.snippets import CALLS
 from accounts.tenancy import tenant_scope
 from accounts.trail import THINGS, VERBS
 from common.errors import Conflict
@@ -233,3 +235,10 @@ def test_every_deed_that_is_recorded_has_a_name():
     found = {word for path in sources for word in recorded_words(ast.parse(path.read_text()))}
     assert {(1, "promote"), (1, "personalisation_off"), (2, "import")} <= found
     assert {word for place, word in found if word not in {1: VERBS, 2: THINGS}[place]} == set()
+
+
+@pytest.mark.parametrize("scope", CALLS)
+def test_every_example_call_exists_and_needs_its_scope(scope):
+    call = CALLS[scope]
+    view = resolve("/api/v1" + call.path.partition("?")[0]).func.cls
+    assert view.required_scopes["GET" if call.body is None else "POST"] == scope
