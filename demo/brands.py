@@ -94,6 +94,9 @@ def create(plan: Plan, owner: User, viewer: User, now: datetime, say: Say) -> Te
     _upload(tenant, EVENTS_FILE, write_events(world), by, say)
     _train(tenant, plan, by, say)
     _upload(tenant, ENGAGEMENT_FILE, write_engagement(world), by, say)
+    if plan.trains_deep:
+        with tenant_scope(tenant):
+            runs.start(runs.plan(Purpose.ENGAGEMENT), by)
     return tenant
 
 

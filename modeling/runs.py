@@ -1,7 +1,7 @@
 """Training runs: planned, checked, started, watched, cancelled, retried.
 
-A brand trains one deep model at a time, so that no brand fills the queue in front of the others. A run of the same data
-and configuration is not repeated unless somebody insists: the finished one is offered.
+A brand trains one deep model per purpose at a time, so that no brand fills the queue in front of the others. A run of
+the same data and configuration is not repeated unless somebody insists: the finished one is offered.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ def plan(purpose: str, preset: str = "quick", changes: Mapping[str, Any] | None 
 def matching_result(plan: Plan) -> TrainingRun | None:
     """The newest run of the same data and configuration that has finished or is under way."""
     same = TrainingRun.objects.select_related("job").filter(purpose=plan.purpose, config_hash=plan.config_hash)
+    same = same.filter(preset=SIMPLE) if plan.preset == SIMPLE else same.exclude(preset=SIMPLE)
     candidates = list(same.filter(job__state__in=[*_OPEN, Job.State.SUCCEEDED]).order_by("-pk"))
     if not candidates:
         return None
@@ -68,14 +69,14 @@ def matching_result(plan: Plan) -> TrainingRun | None:
 def start(plan: Plan, by: Actor, *, force: bool = False) -> tuple[TrainingRun, bool]:
     """Start the run and return (run, True), or find that its result exists and return (that run, False).
 
-    `force` trains again anyway. Raises Conflict while another deep run of the brand is under way.
+    `force` trains again anyway. Raises Conflict while another deep run of the brand and purpose is under way.
     """
     with transaction.atomic():
         _take_turn()
         same = None if force else matching_result(plan)
         if same is not None:
             return same, False
-        _refuse_second()
+        _refuse_second(plan.purpose)
         return _create(plan, by, DEEP_TASK, DEEP_QUEUE), True
 
 
@@ -128,7 +129,7 @@ def retry(run: TrainingRun, by: Actor) -> None:
     with transaction.atomic():
         _take_turn()
         if run.preset != SIMPLE:
-            _refuse_second()
+            _refuse_second(run.purpose)
         if run.job.error_code == "file_corrupt":
             shutil.rmtree(run_directory(run), ignore_errors=True)
             run.dataset = None
@@ -162,11 +163,11 @@ def _create(plan: Plan, by: Actor, task: str, queue: str) -> TrainingRun:
     return run
 
 
-def _refuse_second() -> None:
-    other = under_way().first()
+def _refuse_second(purpose: str) -> None:
+    other = under_way().filter(purpose=purpose).first()
     if other is not None:
         raise Conflict(
-            _("Another training of this brand is under way (%(code)s). Wait until it has ended, or cancel it."),
+            _("Another training for this purpose is under way (%(code)s). Wait until it has ended, or cancel it."),
             code=other.code,
         )
 

@@ -84,7 +84,7 @@ def test_a_second_training_at_a_time_is_refused_with_the_reason(english, enough)
     english.post(NEW, {"preset": "quick"})
     response = english.post(NEW, {"preset": "standard"})
     assert response.status_code == 422
-    assert "Another training of this brand is under way" in text(response)
+    assert "Another training for this purpose is under way" in text(response)
 
 
 def test_a_running_page_shows_curve_numbers_and_lists(english, enough, by):
