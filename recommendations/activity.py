@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 
-from django.utils.translation import gettext
-from django.utils.translation import gettext_noop as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.tenancy import current_tenant_id
 from audience.kinds import EventKind
@@ -24,12 +23,13 @@ AT_RISK_DAYS = 90
 WINDOWS_DAYS = (7, 30, 90)
 HOURS_DAYS = 180
 TOP_WINDOW_HOURS = 3
+MIN_ACTS_FOR_HABIT = 5
 STAGES = {
-    "new": _("New"),
-    "active": _("Active"),
-    "at_risk": _("At risk"),
-    "lost": _("Lost"),
-    "silent": _("Never acted"),
+    "new": pgettext_lazy("stage of a contact", "New"),
+    "active": pgettext_lazy("stage of a contact", "Active"),
+    "at_risk": pgettext_lazy("stage of a contact", "At risk"),
+    "lost": pgettext_lazy("stage of a contact", "Lost"),
+    "silent": pgettext_lazy("stage of a contact", "Never acted"),
 }
 _COUNTS: LiteralString = """SELECT kind, count(*),
         count(*) FILTER (WHERE occurred_at > %s - interval '7 days'),
@@ -108,8 +108,11 @@ class Hours:
 
     @property
     def top(self) -> dict[str, Any] | None:
-        """The three hours in a row with most acts (the earliest of equals): weekday 0 = Monday, hours, share."""
-        if not self.num_acts:
+        """The three hours in a row with most acts (the earliest of equals): weekday 0 = Monday, hours, share.
+
+        None with fewer than five acts, which say nothing about habits.
+        """
+        if self.num_acts < MIN_ACTS_FOR_HABIT:
             return None
         week = [count for day in self.counts for count in day]
         sums = [sum(week[(start + step) % 168] for step in range(TOP_WINDOW_HOURS)) for start in range(168)]
@@ -134,7 +137,7 @@ class Stage:
     @property
     def label(self) -> str:
         """In the active language."""
-        return gettext(STAGES[self.code])
+        return str(STAGES[self.code])
 
     def to_dict(self) -> dict[str, Any]:
         """JSON of the API."""
