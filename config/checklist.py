@@ -24,6 +24,8 @@ OPENAPI = CHECKOUT / "docs" / "openapi.yaml"
 PRODUCTION = {"DEBUG": "0", "HTTPS": "1", "ALLOWED_HOSTS": "fanwise.example", "BEHIND_PROXY": "1"}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 APT = ["apt-get", "-qq", "-o", "Dpkg::Use-Pty=0"]
+HANG_OPTIONS = ["-o", "faulthandler_timeout=300", "-o", "faulthandler_exit_on_timeout=true"]
+SLOWEST_OPTIONS = ["--durations=10", "--durations-min=3"]
 
 Environment = dict[str, str]
 
@@ -114,16 +116,16 @@ def find_browser() -> str | None:
     return shutil.which("chromium")
 
 
-def pytest_command(marked: str, arguments: Sequence[str] = ()) -> list[str]:
-    """pytest over the tests that carry the wanted marks."""
-    return [sys.executable, "-m", "pytest", *(["-m", marked] if marked else []), *arguments]
+def pytest_command(*arguments: str) -> list[str]:
+    """pytest; a test that hangs ends the run and shows where it hangs."""
+    return [sys.executable, "-m", "pytest", *HANG_OPTIONS, *arguments]
 
 
 def run_pytest(environment: Environment, marked: str) -> tuple[Result, str]:
     """Runs pytest, showing its output as it comes; also gives its closing line."""
     began, closing = time.monotonic(), ""
     with subprocess.Popen(
-        pytest_command(marked), cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        pytest_command("-m", marked, *SLOWEST_OPTIONS), cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, errors="replace",
     ) as process:  # fmt: skip
         try:
@@ -186,7 +188,7 @@ def run_command(arguments: list[str], environment: Environment) -> int:
         case ["fast"]:
             return run_all(environment, is_fast=True)
         case ["pytest", *rest]:
-            return subprocess.run(pytest_command("", rest), cwd=CHECKOUT, env=environment).returncode
+            return subprocess.run(pytest_command(*rest), cwd=CHECKOUT, env=environment).returncode
         case _:
             print("usage: ./test [fast | pytest ARGS]", file=sys.stderr)
             return 2
