@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from audience import events
 from audience.cleaning import Cleaner, to_events
 from audience.decoding import Chunk, Rejected
-from audience.event_packing import Rows, pack, source_keys
+from audience.event_packing import KeyMaker, Rows, pack
 from audience.event_writing import EventWriter
 from audience.idmaps import Numbering, contact_ids, item_ids
 from audience.layouts import LINE
@@ -44,6 +44,7 @@ class Prepared:
 
     rows: Rows
     texts: pl.Series | None
+    is_certain: npt.NDArray[np.bool_]  # see EventWriter.find_certain
     originals: list[Rejected]  # one per row when rows of unknown items are to be set aside, else empty
     new_contacts: list[str]
     new_items: list[str]
@@ -109,6 +110,7 @@ class EventLoader:
         self._has_own_ids = "source_id" in cleaner.mapping
         self._keeps_unknown = self._options.unknown_items == "create"
         self._contact_numbers, self._item_numbers = Numbering(), Numbering()
+        self._key_maker = KeyMaker(has_own_ids=self._has_own_ids)
         self._contacts = contact_ids()
         self._items = item_ids(creates=self._keeps_unknown, kind=self._options.item_kind)
         self._first_at: dt.datetime | None = None
@@ -139,18 +141,18 @@ class EventLoader:
         if rows.height:
             self._first_at, self._last_at = _widened(self._first_at, self._last_at, rows["occurred_at"])
         self._tally.touch("dwell_quantile", int((rows["dwell_seconds"] > self._survey.cap_seconds).sum()))
-        keys = source_keys(rows, has_own_ids=self._has_own_ids)
         contacts, new_contacts = self._contact_numbers.encode(rows["contact"])
         items, new_items = self._item_numbers.encode(rows["item"])
-        order = np.lexsort((rows["occurred_at"].dt.timestamp("us").to_numpy(), contacts))
-        rows = rows.with_columns(
-            pl.Series("contact_code", contacts),
-            pl.Series("item_code", items),
-            pl.col("dwell_seconds").clip(upper_bound=self._survey.cap_seconds),
-        )
+        self._key_maker.learn(new_contacts, new_items)
+        rows = rows.with_columns(pl.Series("contact_code", contacts), pl.Series("item_code", items))
+        keys = self._key_maker.keys(rows)
+        rows = rows.with_columns(pl.col("dwell_seconds").clip(upper_bound=self._survey.cap_seconds))
+        seconds = rows["occurred_at"].dt.epoch("s").to_numpy()
+        order = np.argsort((contacts << 36) + seconds)
         texts = rows["text"][order] if rows["text"].null_count() < rows.height else None
         originals = [] if self._keeps_unknown else self._originals(decoded, rows[LINE][order])
-        return Prepared(pack(rows, keys)[order], texts, originals, new_contacts, new_items), rejected
+        certain = self._writer.find_certain(keys)[order]
+        return Prepared(pack(rows, keys)[order], texts, certain, originals, new_contacts, new_items), rejected
 
     def add(self, chunk: Prepared) -> list[Rejected]:
         """Write a chunk; returns the rows of unknown items when such rows are to be set aside."""
@@ -162,10 +164,11 @@ class EventLoader:
         rows["contact_id"] = self._contacts.ids(rows["contact_id"].astype(np.int64))
         rows["item_id"] = self._items.ids(codes)
         if self._keeps_unknown:
-            self._writer.write(rows, texts)
+            self._writer.write(rows, texts, chunk.is_certain)
             return []
         is_unknown = (rows["item_id"] == 0) & (codes >= 0)
-        self._writer.write(rows[~is_unknown], texts.filter(~is_unknown) if texts is not None else None)
+        kept_texts = texts.filter(~is_unknown) if texts is not None else None
+        self._writer.write(rows[~is_unknown], kept_texts, chunk.is_certain[~is_unknown])
         aside = {chunk.originals[place].line: chunk.originals[place] for place in np.flatnonzero(is_unknown)}
         return [aside[line] for line in sorted(aside)]
 

@@ -31,6 +31,10 @@ _ROW = np.dtype(
 )
 _POSTGRES_EPOCH_MICROS = 946_684_800_000_000
 
+_FACTORS = (np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53))
+_SEEDS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], np.uint64)
+_STEP = np.array([0x165667B19E3779F9, 0x27D4EB2F165667C5], np.uint64)
+
 Rows = npt.NDArray[np.void]
 Keys = npt.NDArray[np.void]
 
@@ -47,24 +51,71 @@ def pack(frame: pl.DataFrame, keys: Keys) -> Rows:
     return rows
 
 
-def source_keys(frame: pl.DataFrame, *, has_own_ids: bool) -> Keys:
-    """The source key of each row (audience/events.py), from its own id or, where it has none, from its content."""
-    content = pl.concat_str(
-        pl.lit(f"{Source.UPLOAD.value}:row"),
-        "contact",
-        pl.col("item").fill_null(""),
-        "kind",
-        pl.col("occurred_at").dt.timestamp("us"),
-        pl.Series(_float_bits(frame["dwell_seconds"])),
-        pl.Series(_float_bits(frame["value"])),
-        pl.col("amount_fen").fill_null(NO_AMOUNT),
-        pl.col("text").fill_null(""),
-        separator="\x1f",
+class KeyMaker:
+    """Source keys (audience/events.py) of one file's rows: from their own ids or, where they have none, their content.
+
+    A content key is made of the BLAKE2b digests of the row's texts and of its numbers, mixed by the finaliser of
+    MurmurHash3 in two lanes of 64 bits; the same content has the same key in every file and version.
+    """
+
+    def __init__(self, *, has_own_ids: bool) -> None:
+        self._has_own_ids = has_own_ids
+        self._contacts, self._items = np.zeros((0, 2), np.uint64), np.zeros((0, 2), np.uint64)
+
+    def learn(self, new_contacts: list[str], new_items: list[str]) -> None:
+        """Take in the texts behind the next numbers of contacts and items."""
+        self._contacts = np.concatenate([self._contacts, _digests(new_contacts)])
+        self._items = np.concatenate([self._items, _digests(new_items)])
+
+    def keys(self, frame: pl.DataFrame) -> Keys:
+        """The key of each row of `EVENT_COLUMNS` with `contact_code` and `item_code`."""
+        if not self._has_own_ids:
+            return self._content_keys(frame)
+        own = frame["source_id"]
+        if not own.null_count():
+            return _digests(own.to_list()).view(KEY_DTYPE).ravel()
+        keys = self._content_keys(frame)
+        has_own = own.is_not_null().to_numpy()
+        keys[has_own] = _digests(own.drop_nulls().to_list()).view(KEY_DTYPE).ravel()
+        return keys
+
+    def _content_keys(self, frame: pl.DataFrame) -> Keys:
+        columns = _columns(frame)
+        parts = [
+            self._contacts[columns["contact_id"]],
+            np.append(self._items, [[0, 0]], axis=0).astype(np.uint64)[columns["item_id"]],
+            *(_two_lanes(columns[name]) for name in ("occurred_at", "dwell_seconds", "amount_fen", "value", "kind")),
+        ]
+        if frame["text"].null_count() < frame.height:
+            distinct = frame["text"].unique()
+            places = frame["text"].fill_null("").replace_strict(distinct.fill_null(""), np.arange(len(distinct)))
+            parts.append(_digests(distinct.fill_null("").to_list())[places.to_numpy()])
+        state = np.full((frame.height, 2), _SEEDS, np.uint64)
+        for part in parts:
+            state = _mixed(state ^ _mixed(part + _STEP))
+        return np.ascontiguousarray(state).view(KEY_DTYPE).ravel()
+
+
+def _digests(texts: list[str]) -> npt.NDArray[np.uint64]:
+    prefix = f"{Source.UPLOAD.value}:"
+    digests = [blake2b(f"{prefix}{text}".encode(), digest_size=16).digest() for text in texts]
+    return np.frombuffer(b"".join(digests), np.uint64).reshape(-1, 2)
+
+
+def _two_lanes(values: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
+    bits = (
+        values.astype(np.float64).view(np.uint64)
+        if values.dtype.kind == "f"
+        else values.astype(np.int64).view(np.uint64)
     )
-    own = pl.lit(f"{Source.UPLOAD.value}:") + pl.col("source_id")
-    names = frame.select((pl.coalesce(own, content) if has_own_ids else content).cast(pl.Binary).alias("name"))["name"]
-    digests = [blake2b(name, digest_size=16).digest() for name in names.to_list()]
-    return np.frombuffer(b"".join(digests), KEY_DTYPE)
+    return np.repeat(bits[:, None], 2, axis=1)
+
+
+def _mixed(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """MurmurHash3's 64-bit finaliser."""
+    state = (state ^ (state >> np.uint64(33))) * _FACTORS[0]
+    state = (state ^ (state >> np.uint64(33))) * _FACTORS[1]
+    return state ^ (state >> np.uint64(33))
 
 
 def _columns(frame: pl.DataFrame) -> dict[str, npt.NDArray[Any]]:
@@ -77,8 +128,3 @@ def _columns(frame: pl.DataFrame) -> dict[str, npt.NDArray[Any]]:
         "value": frame["value"].fill_null(float("nan")).to_numpy(),
         "kind": frame["kind"].to_numpy(),
     }
-
-
-def _float_bits(values: pl.Series) -> npt.NDArray[np.int64]:
-    """The exact value as a whole number, the same in every version of every library; null as NaN."""
-    return values.fill_null(float("nan")).to_numpy().view(np.int64)

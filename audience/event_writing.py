@@ -8,7 +8,6 @@ index. The few others wait in a second temporary table; at the end the database 
 """
 
 import datetime as dt
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ import polars as pl
 from django.db import connection
 
 from accounts.tenancy import current_tenant_id
-from audience.event_packing import COPY_HEAD, COPY_TAIL, FIELDS, KEY_DTYPE, NO_AMOUNT, Rows
+from audience.event_packing import COPY_HEAD, COPY_TAIL, FIELDS, KEY_DTYPE, NO_AMOUNT, Keys, Rows
 from audience.kinds import Source
 from audience.sketches import KeyFilter
 
@@ -25,8 +24,7 @@ BRAND_LOCK = 0x46570002
 """First key of the advisory lock that imports of one brand take, one after the other."""
 
 _PIECE_BYTES = 1 << 17
-_KEY_BYTES_IN_COPY = 22  # number of fields, length, key
-_COPY_HEAD_BYTES = 19
+_ROWS_AT_ONCE = 40_000  # fit into the session's buffers for temporary tables
 _CREATE = """
 CREATE TEMP TABLE {name} (contact_id bigint NOT NULL, item_id bigint NOT NULL, occurred_at timestamptz NOT NULL,
     source_key uuid NOT NULL, dwell_seconds double precision NOT NULL, amount_fen bigint NOT NULL,
@@ -40,27 +38,30 @@ SELECT %(tenant)s, contact_id, nullif(item_id, 0), %(batch)s, nullif(amount_fen,
 _INSERT_CERTAIN = f"{_INSERT} FROM import_event"
 _INSERT_CERTAIN_KEYS = """
 INSERT INTO audience_event_key SELECT %(tenant)s, source_key FROM import_event ORDER BY source_key"""
-_ONCE = """
-FROM (SELECT DISTINCT ON (source_key) * FROM import_waiting) AS once {only_new}
-ORDER BY contact_id, occurred_at, source_key ON CONFLICT DO NOTHING"""
-_INSERT_WAITING = _INSERT + _ONCE.format(only_new="")
+_FIND_NEW = """
+CREATE TEMP TABLE import_new ON COMMIT DROP AS SELECT DISTINCT ON (source_key) * FROM import_waiting AS w
+WHERE NOT EXISTS (SELECT FROM audience_event AS e WHERE e.tenant_id = %(tenant)s AND e.contact_id = w.contact_id
+    AND e.occurred_at = w.occurred_at AND e.source_key = w.source_key)"""
 _TAKE_FREE_KEYS = """
-WITH free AS (INSERT INTO audience_event_key SELECT DISTINCT %(tenant)s::bigint, source_key FROM import_waiting
+WITH free AS (INSERT INTO audience_event_key SELECT %(tenant)s, source_key FROM import_new
     ON CONFLICT DO NOTHING RETURNING source_key)"""
-_INSERT_WAITING_WITH_KEYS = _TAKE_FREE_KEYS + _INSERT + _ONCE.format(only_new="JOIN free USING (source_key)")
+_INSERT_NEW = f"{_INSERT} FROM import_new ORDER BY contact_id, occurred_at"
+_INSERT_NEW_WITH_KEYS = f"{_TAKE_FREE_KEYS} {_INSERT} FROM import_new JOIN free USING (source_key)"
+_COUNT_PRESENT = """
+SELECT count(*) FROM import_waiting AS w WHERE EXISTS (SELECT FROM audience_event AS e WHERE e.tenant_id = %(tenant)s
+    AND e.contact_id = w.contact_id AND e.occurred_at = w.occurred_at AND e.source_key = w.source_key
+    AND e.batch_id IS DISTINCT FROM %(batch)s)"""
 _MOVE = """
 UPDATE {table} SET {column} = actual
 FROM unnest(%(reserved)s::bigint[], %(actual)s::bigint[]) AS pair (reserved, actual) WHERE {column} = reserved"""
 _OF_BATCH = " AND tenant_id = %(tenant)s AND batch_id = %(batch)s"
-_COUNT_PRESENT = """
-SELECT count(DISTINCT w.source_key) FROM import_waiting w JOIN audience_event e ON e.tenant_id = %(tenant)s
-    AND e.contact_id = w.contact_id AND e.occurred_at = w.occurred_at AND e.source_key = w.source_key
-WHERE e.batch_id IS DISTINCT FROM %(batch)s"""
-_SEEN = (
-    "SELECT source_key FROM audience_event WHERE tenant_id = {tenant} AND source = {source} "
-    "AND occurred_at BETWEEN '{first}' AND '{last}'"
-)
-_SEEN_KEYS = "SELECT source_key FROM audience_event_key WHERE tenant_id = {tenant}"
+_SEEN = """
+SELECT string_agg(uuid_send(source_key), ''::bytea) FROM audience_event
+WHERE tenant_id = %(tenant)s AND source = %(source)s AND occurred_at BETWEEN %(first)s AND %(last)s
+GROUP BY get_byte(uuid_send(source_key), 0)"""
+_SEEN_KEYS = """
+SELECT string_agg(uuid_send(source_key), ''::bytea) FROM audience_event_key WHERE tenant_id = %(tenant)s
+GROUP BY get_byte(uuid_send(source_key), 0)"""
 
 
 class EventWriter:
@@ -75,27 +76,36 @@ class EventWriter:
         self.num_written = 0
         self.num_present = 0
         with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE IF EXISTS import_event, import_waiting, import_new")
             for name in ("import_event", "import_waiting"):
-                cursor.execute(f"DROP TABLE IF EXISTS {name}")
                 cursor.execute(_CREATE.format(name=name))
 
     def remember_present(self, first: dt.datetime, last: dt.datetime) -> None:
         """Learn the keys of the brand's uploaded events in this time, and those it has had with ids of their own."""
-        query = _SEEN.format(
-            tenant=self._values["tenant"], source=Source.UPLOAD.value, first=first.isoformat(), last=last.isoformat()
-        )
-        for keys in _copied_keys(query):
-            self._seen.add(keys)
-        if self._has_own_ids:
-            for keys in _copied_keys(_SEEN_KEYS.format(tenant=self._values["tenant"])):
-                self._seen.add(keys)
+        values: dict[str, Any] = {**self._values, "source": Source.UPLOAD.value, "first": first, "last": last}
+        with connection.cursor() as cursor:
+            for query in (_SEEN, _SEEN_KEYS) if self._has_own_ids else (_SEEN,):
+                cursor.execute(query, values)
+                for (keys,) in iter(cursor.fetchone, None):
+                    self._seen.add(np.frombuffer(bytes(keys), KEY_DTYPE))
 
-    def write(self, rows: Rows, texts: pl.Series | None) -> None:
-        """Write a chunk; `rows` in the order of contact and time."""
+    def find_certain(self, keys: Keys) -> npt.NDArray[np.bool_]:
+        """True for each key that no event of the brand has had, and no earlier row of the file. Pure."""
+        return self._seen.add(keys)
+
+    def write(self, rows: Rows, texts: pl.Series | None, is_certain: npt.NDArray[np.bool_]) -> None:
+        """Write rows in the order of contact and time; those that are not certainly new wait for `finish`."""
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            part = slice(start, start + _ROWS_AT_ONCE)
+            self._write_part(rows[part], texts[part] if texts is not None else None, is_certain[part])
+
+    def _write_part(self, rows: Rows, texts: pl.Series | None, is_certain: npt.NDArray[np.bool_]) -> None:
+        num_certain = int(is_certain.sum())
         self.num_rows += len(rows)
-        is_certain = self._seen.add(np.ascontiguousarray(rows["source_key"]))
+        self._num_waiting += len(rows) - num_certain
         self._copy("import_waiting", rows, texts, ~is_certain)
-        self._num_waiting += len(rows) - int(is_certain.sum())
+        if not num_certain:
+            return
         self._copy("import_event", rows, texts, is_certain)
         with connection.cursor() as cursor:
             if self._has_own_ids:
@@ -110,8 +120,10 @@ class EventWriter:
             return
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL work_mem = '128MB'")
+            cursor.execute("SET LOCAL enable_nestloop = off")  # the planner has no statistics of rows this new
             cursor.execute("ANALYZE import_waiting")
-            cursor.execute(_INSERT_WAITING_WITH_KEYS if self._has_own_ids else _INSERT_WAITING, self._values)
+            cursor.execute(_FIND_NEW, self._values)
+            cursor.execute(_INSERT_NEW_WITH_KEYS if self._has_own_ids else _INSERT_NEW, self._values)
             num_new = cursor.rowcount
             if num_new < self._num_waiting:
                 cursor.execute(_COUNT_PRESENT, self._values)
@@ -157,21 +169,3 @@ def _send(statement: str, *parts: bytes | memoryview) -> None:
             view = memoryview(part)
             for start in range(0, len(view), _PIECE_BYTES):
                 copy.write(view[start : start + _PIECE_BYTES])
-
-
-def _copied_keys(query: str) -> Iterator[npt.NDArray[np.void]]:
-    """The uuids that `query` selects, some at a time."""
-    row = np.dtype([("num_fields", ">i2"), ("num_bytes", ">i4"), ("key", KEY_DTYPE)])
-    waiting = b""
-    skip = _COPY_HEAD_BYTES
-    with connection.cursor() as cursor, cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT binary)") as copy:
-        for piece in copy:
-            waiting += bytes(piece)
-            if skip:
-                waiting, skip = waiting[skip:], 0
-            if len(waiting) >= 1 << 20:
-                whole = len(waiting) // _KEY_BYTES_IN_COPY
-                yield np.frombuffer(waiting, row, whole)["key"].copy()
-                waiting = waiting[whole * _KEY_BYTES_IN_COPY :]
-    whole = len(waiting) // _KEY_BYTES_IN_COPY  # the trailer is shorter than a row
-    yield np.frombuffer(waiting, row, whole)["key"].copy()

@@ -96,9 +96,10 @@ def run(lease: Lease) -> None:
 
 def _surveyed(path: Path, layout: Layout, progress: ProgressReporter) -> Iterator[Chunk]:
     size = path.stat().st_size
-    for chunk in decode(path, layout):
-        progress.at(int(chunk.position * _SURVEY_SHARE), size, _("Checking"))
-        yield chunk
+    with ahead(lambda: decode(path, layout)) as chunks:
+        for chunk in chunks:
+            progress.at(int(chunk.position * _SURVEY_SHARE), size, _("Checking"))
+            yield chunk
 
 
 def _take_turn(lease: Lease, progress: ProgressReporter) -> None:
