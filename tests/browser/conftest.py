@@ -180,7 +180,8 @@ def visitor(chromium: Browser, site: Site) -> Iterator[Callable[..., Visitor]]:
     yield make
     for context in contexts:
         context.close()
-    assert [complaint for one in visitors for complaint in one.complaints] == []
+    complaints = [complaint for one in visitors for complaint in one.complaints]
+    assert not complaints, "\n".join(complaints[:8])
 
 
 @pytest.fixture

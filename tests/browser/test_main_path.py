@@ -12,7 +12,7 @@ from accounts.tenancy import tenant_scope
 from audience.models import Event
 from modeling.models import ModelVersion, TrainingPoint
 
-NUM_PEOPLE, NUM_ITEMS, NUM_ACTS = 90, 24, 16
+NUM_PEOPLE, NUM_ITEMS, NUM_ACTS = 90, 40, 16
 WORDS = {
     "zh": {
         "check": "上传并核对",
@@ -20,6 +20,7 @@ WORDS = {
         "train": "训练模型",
         "start": "开始训练",
         "done": "已完成",
+        "recommendations": "推荐",
     },
     "en": {
         "check": "Upload and check",
@@ -27,6 +28,7 @@ WORDS = {
         "train": "Train a model",
         "start": "Start training",
         "done": "Done",
+        "recommendations": "Recommendations",
     },
 }
 MINUTE = 60_000
@@ -110,3 +112,19 @@ def test_from_an_uploaded_file_to_recommendations(visitor, shop, files, language
     with tenant_scope(shop):
         assert {version.kind for version in ModelVersion.objects.all()} >= {"popularity", "item_knn", "transformer"}
         assert TrainingPoint.objects.count() >= 6
+
+    page = someone.open("/b/shop/contacts/")
+    page.locator("main input[name=text]").fill("u007")
+    page.locator("main input[name=text]").press("Enter")
+    page.get_by_role("link", name="u007").first.click()
+    page.wait_for_url("**/contacts/*/")
+    expect(page.locator(".rec-profile .rec-counts b").nth(3)).to_have_text(str(NUM_ACTS))
+    expect(page.locator(".rec-profile .rec-interests")).to_contain_text("生活")
+
+    page.locator(".fw-nav a", has_text=words["recommendations"]).click()
+    page.fill("#rec-text", "u007")
+    page.locator(".rec-person", has_text="u007").click()
+    expect(page.locator(".rec-stage h2")).to_contain_text("u007")
+    expect(page.locator(".rec-list li")).to_have_count(10)
+    assert all(text.strip() for text in page.locator(".rec-reason").all_inner_texts())
+    assert page.locator(".rec-list img").evaluate_all("all => all.every(one => one.complete && one.naturalWidth > 0)")

@@ -4,6 +4,7 @@ import random
 from datetime import timedelta
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts import keys
@@ -69,14 +70,32 @@ def main_pages(brand: Tenant) -> list[str]:
     """The address of every main page that the brand has now."""
     with tenant_scope(brand):
         contact, item = Contact.objects.order_by("pk")[0], Item.objects.order_by("pk")[0]
-        version = ModelVersion.objects.order_by("pk")[0]
-        paths = [
-            "", "data/", "data/upload/", "data/formats/", "contacts/", f"contacts/{contact.code}/",
-            f"contacts/{contact.code}/edit/", "catalog/", "catalog/new/", f"catalog/{item.external_id}/", "models/",
-            "models/new/", "models/new/?purpose=engagement", f"models/runs/{version.run.code}/", "models/versions/",
-            f"models/versions/{version.code}/", "settings/", "settings/keys/", "settings/audit/",
-        ]  # fmt: skip
-    return ["/brands/", "/brands/new/", "/accounts/password/change/", *(f"/b/{brand.slug}/{path}" for path in paths)]
+        version = ModelVersion.objects.select_related("run").order_by("pk")[0]
+    pages: list[tuple[str, ...]] = [
+        ("campaigns:home",),
+        ("audience:imports",),
+        ("audience:upload",),
+        ("audience:formats",),
+        ("audience:contacts",),
+        ("audience:contact", contact.code),
+        ("audience:edit_contact", contact.code),
+        ("catalog:items",),
+        ("catalog:new",),
+        ("catalog:item", item.external_id),
+        ("modeling:runs",),
+        ("modeling:new_run",),
+        ("modeling:run", version.run.code),
+        ("modeling:versions",),
+        ("modeling:version", version.code),
+        ("recommendations:preview",),
+        ("settings:members",),
+        ("settings:keys",),
+        ("settings:audit",),
+    ]
+    addresses = [reverse(name, args=[brand.slug, *args]) for name, *args in pages]
+    addresses += [reverse(name) for name in ("accounts:brands", "accounts:new_brand", "account_change_password")]
+    more = {"modeling:new_run": "purpose=engagement", "recommendations:preview": f"contact={contact.code}"}
+    return addresses + [f"{reverse(name, args=[brand.slug])}?{query}" for name, query in more.items()]
 
 
 @pytest.mark.slow
