@@ -124,8 +124,9 @@ def pytest_command(*arguments: str) -> list[str]:
 def run_pytest(environment: Environment, marked: str) -> tuple[Result, str]:
     """Runs pytest, showing its output as it comes; also gives its closing line."""
     began, closing = time.monotonic(), ""
+    command = pytest_command("-m", marked, *SLOWEST_OPTIONS)
     with subprocess.Popen(
-        pytest_command("-m", marked, *SLOWEST_OPTIONS), cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        command, cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, errors="replace",
     ) as process:  # fmt: skip
         try:
