@@ -4,7 +4,6 @@ from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import NoReverseMatch
 from django.views.decorators.http import require_safe
 from django_htmx.http import HTMX_STOP_POLLING, HttpResponseClientRefresh
 
@@ -48,10 +47,7 @@ def _next_step(request: BrandRequest, now: Situation) -> dict[str, Any]:
 
 
 def _address(request: BrandRequest, page: Page) -> str:
-    try:
-        return brand_url(request, page.name, *page.args)
-    except NoReverseMatch:  # removed once every page exists
-        return ""
+    return brand_url(request, page.name, *page.args)
 
 
 def _jobs(request: BrandRequest) -> list[dict[str, Any]]:

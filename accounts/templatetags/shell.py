@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms, template
 from django.forms import BoundField
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext, pgettext_lazy
@@ -43,21 +43,14 @@ def navigation(context: dict[str, Any]) -> list[dict[str, Any]]:
     slug, path = context["tenant"].slug, context["request"].path
     below = path.removeprefix(f"/b/{slug}/")
     return [
-        {"url": url, "icon": entry.icon, "label": entry.label, "is_active": _owns(entry, below)}
+        {
+            "url": reverse(entry.name, args=[slug]),
+            "icon": entry.icon,
+            "label": entry.label,
+            "is_active": below.startswith(entry.prefix) if entry.prefix else below == "",
+        }
         for entry in NAVIGATION
-        if (url := _address(entry.name, slug))
     ]
-
-
-def _owns(entry: NavEntry, below: str) -> bool:
-    return below.startswith(entry.prefix) if entry.prefix else below == ""
-
-
-def _address(name: str, slug: str) -> str:
-    try:
-        return reverse(name, args=[slug])
-    except NoReverseMatch:  # removed once every page exists
-        return ""
 
 
 @register.filter
