@@ -28,7 +28,7 @@ class ImportViewSet(TenantViewSet):
     serializer_class = ImportSerializer
     parser_classes = (MultiPartParser, JSONParser)
     lookup_field = "code"
-    lookup_value_regex = "[a-z0-9]+"
+    lookup_value_regex = "[^/]+"
     queryset = Import.objects.unscoped().none()
 
     def get_queryset(self) -> QuerySet[Any]:

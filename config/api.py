@@ -5,15 +5,17 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLPattern, URLResolver, include, path
 from django.utils.translation import gettext as _
+from django.views.defaults import page_not_found
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 from rest_framework.views import exception_handler
 
+from accounts.middleware import API_PREFIX
 from audience.api import ContactViewSet, EventViewSet
 from audience.import_api import ImportViewSet
 from catalog.api import ItemViewSet
@@ -48,6 +50,14 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
         return Response(body, status=status.HTTP_500_INTERNAL_SERVER_ERROR)
     known.data = {"code": _code(error), "detail": _detail(error, known.data)}
     return known
+
+
+def answer_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The site's 404: for an address of the API in its one error shape, else the page."""
+    if not request.path.startswith(API_PREFIX):
+        return page_not_found(request, exception)
+    body = {"code": "not_found", "detail": _("There is no such call. The documentation is under /api/docs/.")}
+    return JsonResponse(body, status=status.HTTP_404_NOT_FOUND)
 
 
 def _code(error: Exception) -> str:

@@ -21,3 +21,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include("config.api")),
     path("b/<slug:brand>/", include(brand_pages)),
 ]
+
+handler404 = "config.api.answer_not_found"

@@ -30,7 +30,7 @@ class ModelingViewSet(TenantViewSet):
 
     required_scopes: ClassVar[dict[str, str]] = _SCOPES
     lookup_field = "code"
-    lookup_value_regex = "[a-z0-9]+"
+    lookup_value_regex = "[^/]+"
 
     def list(self, request: Request) -> Response:
         page = self.paginate_queryset(self.get_queryset())

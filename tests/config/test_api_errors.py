@@ -37,6 +37,11 @@ def test_a_missing_object_is_404_in_the_readers_language(api, brand):
     assert answer.json() == {"code": "not_found", "detail": "There is no such object in this brand."}
 
 
+def test_an_unknown_call_is_404_in_the_same_shape(api, brand):
+    answer = api.get("/api/v1/nothing/", headers={"accept-language": "en"})
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
 def test_too_many_calls_are_429_with_retry_after(api, brand, settings):
     settings.API_RATE_PER_MINUTE = 2
     codes = [api.get("/api/v1/items/").status_code for _call in range(3)]

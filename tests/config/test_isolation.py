@@ -107,7 +107,7 @@ def test_a_page_of_another_brand_is_404(route, method, as_owner, other_brand, th
     for address in addresses(route, other_brand.slug, theirs):
         answer = getattr(as_owner, method)(address)
         assert answer.status_code in (404, 405), address
-        assert MARK not in answer.content.decode()
+        assert MARK not in answer.content.decode().replace(address, "")  # the 404 page names the asked address
     assert snapshot(other_brand) == before
 
 
