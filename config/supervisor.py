@@ -50,6 +50,9 @@ SITE_DEFAULTS = {
     "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]",
     "EMAIL_VERIFICATION": "none",
     "PYTHONUNBUFFERED": "1",
+    # Answers are many small products: one BLAS thread each. Trainers' idle threads sleep instead of spinning.
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_WAIT_POLICY": "passive",
 }
 
 
