@@ -168,8 +168,11 @@ class Bar:
         return max((self.recommended if self.is_enough else self.minimum) - self.have, 0)
 
 
-def readiness(num_events: int, num_contacts_with_2: int, num_items: int, span_days: int) -> list[Bar]:
-    """Whether there is enough behaviour to train on, and what more would help."""
+def readiness(num_events: int, num_contacts_with_3: int, num_items: int, span_days: int) -> list[Bar]:
+    """Whether there is enough behaviour to train on, and what more would help.
+
+    The minimums are those of modeling/readiness.py, which also leaves out people who refused to be trained on.
+    """
     return [
         Bar(
             "events",
@@ -181,15 +184,15 @@ def readiness(num_events: int, num_contacts_with_2: int, num_items: int, span_da
         ),
         Bar(
             "contacts",
-            _("Contacts with two or more interactions"),
-            num_contacts_with_2,
-            25,
+            _("Followers with three or more items"),
+            num_contacts_with_3,
+            30,
             1_000,
             _("%(more)s more contacts who came back would help: upload older periods of the same people."),
         ),
         Bar(
             "items",
-            _("Items that were met"),
+            _("Items met"),
             num_items,
             10,
             100,

@@ -12,7 +12,7 @@ MAX_COUNTED = 200_000
 _COUNT = f"""
     WITH sample AS (
         SELECT contact_id, item_id FROM audience_event WHERE tenant_id = %s AND item_id IS NOT NULL LIMIT {MAX_COUNTED}
-    ), returning_people AS (SELECT FROM sample GROUP BY contact_id HAVING count(*) >= 2)
+    ), returning_people AS (SELECT FROM sample GROUP BY contact_id HAVING count(DISTINCT item_id) >= 3)
     SELECT (SELECT count(*) FROM sample), (SELECT count(*) FROM returning_people),
         (SELECT count(DISTINCT item_id) FROM sample)
 """  # noqa: S608
