@@ -26,9 +26,15 @@ _ACTS: LiteralString = """SELECT item_id, kind, (extract(epoch FROM occurred_at)
     WHERE tenant_id = %s AND contact_id = %s AND occurred_at >= %s AND item_id IS NOT NULL AND kind = ANY(%s)
     ORDER BY occurred_at DESC LIMIT %s"""
 _OWNED: LiteralString = """SELECT DISTINCT item_id, 0::smallint, 0::bigint FROM audience_event
-    WHERE tenant_id = %s AND contact_id = %s AND kind IN (12, 14, 15, 16) AND item_id IS NOT NULL"""
+    WHERE tenant_id = %s AND contact_id = %s AND occurred_at >= %s AND kind IN (12, 14, 15, 16)
+        AND item_id IS NOT NULL"""
 _BOTH: LiteralString = f"({_ACTS}) UNION ALL ({_OWNED})"
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST: LiteralString = """SELECT month FROM generate_series(timestamptz '2020-01-01 00:00Z', now(), '1 month') AS month
+    WHERE EXISTS (SELECT FROM audience_event WHERE tenant_id = %s AND occurred_at >= month
+        AND occurred_at < month + interval '1 month') ORDER BY month LIMIT 1"""
+_ANY_BEFORE: LiteralString = """SELECT EXISTS (SELECT FROM audience_event
+    WHERE tenant_id = %s AND occurred_at < timestamptz '2020-01-01 00:00Z')"""
 
 
 @dataclass(frozen=True)
@@ -53,15 +59,27 @@ class Behaviour:
         return History.from_events(item_keys_N, self.item_ids[::-1], kinds, times_seconds, weights)
 
 
-def read(contact_id: int, now: datetime) -> Behaviour:
-    """The contact's newest acts, at most 200: of the last 90 days, or of all time when those are few."""
+def read(contact_id: int, now: datetime, since: datetime = _EVER) -> Behaviour:
+    """The contact's newest acts, at most 200: of the last 90 days, or of all time when those are few.
+
+    `since` may be any moment before the brand's first act (`first_month`); it keeps older partitions untouched.
+    """
     scope = [current_tenant_id(), contact_id]
-    rows = fetch_prepared(_BOTH, [*scope, now - WINDOW, list(INTEREST_KINDS), MAX_ACTS, *scope])
+    rows = fetch_prepared(_BOTH, [*scope, now - WINDOW, list(INTEREST_KINDS), MAX_ACTS, *scope, since])
     owned = frozenset(item_id for item_id, kind, _at in rows if not kind)
     acts = [row for row in rows if row[1]]
     if len(acts) < ENOUGH_ACTS:
-        acts = fetch_prepared(_ACTS, [*scope, _EVER, list(INTEREST_KINDS), MAX_ACTS])
+        acts = fetch_prepared(_ACTS, [*scope, since, list(INTEREST_KINDS), MAX_ACTS])
     return _behaviour(acts, owned)
+
+
+def first_month() -> datetime:
+    """The start of the month of the brand's first act; long ago when there is none yet, or one from before 2020."""
+    tenant_id = current_tenant_id()
+    if fetch_prepared(_ANY_BEFORE, [tenant_id])[0][0]:
+        return _EVER
+    months = fetch_prepared(_FIRST, [tenant_id])
+    return months[0][0] if months else _EVER
 
 
 def _behaviour(acts: Sequence[tuple[Any, ...]], owned: frozenset[int]) -> Behaviour:

@@ -11,6 +11,7 @@ import logging
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from datetime import datetime
 from threading import Lock
 from typing import LiteralString
 
@@ -24,6 +25,7 @@ from modeling.item_knn import ItemKnnRecommender
 from modeling.models import ModelVersion, Purpose
 from modeling.recommenders import Recommender, load_recommender
 from modeling.versions import path_of
+from recommendations import histories
 from recommendations.item_tables import ItemTable
 from recommendations.queries import fetch_prepared
 
@@ -85,6 +87,7 @@ class _Shelf:
     """What the process holds of one brand."""
 
     table: ItemTable | None = None
+    acts_since: datetime = datetime.max
     models: OrderedDict[int, ServedModel] = field(default_factory=OrderedDict)
     broken_until: dict[int, float] = field(default_factory=dict)
 
@@ -107,6 +110,8 @@ class Showroom:
 
     table: ItemTable
     live: ModelVersion | None
+    acts_since: datetime
+    """A moment before the brand's first act."""
     receiver: Receiver | None = None
     """The contact with the external id asked for, if there is one."""
 
@@ -114,7 +119,8 @@ class Showroom:
 def enter(external_id: str = "") -> Showroom:
     """Look up what is live in the brand in scope, and the contact with this external id, in one query.
 
-    Re-reads the item table only when the catalogue has changed.
+    Re-reads the item table only when the catalogue has changed, or after a minute; so an upload of acts older than any
+    before counts as owned and met within that minute.
     """
     tenant_id = current_tenant_id()
     *facts, stamp, contact_id, is_off = fetch_prepared(_NOW, [tenant_id, tenant_id, tenant_id, external_id])[0]
@@ -122,9 +128,11 @@ def enter(external_id: str = "") -> Showroom:
     table = shelf.table
     if table is None or not table.is_fresh(stamp):
         table = shelf.table = ItemTable.read(stamp)
+        shelf.acts_since = histories.first_month()
     served = shelf.models.get(facts[0])
     live = served.version if served else _version(tenant_id, *facts)
-    return Showroom(table, live, None if contact_id is None else Receiver(contact_id, is_off))
+    receiver = None if contact_id is None else Receiver(contact_id, is_off)
+    return Showroom(table, live, shelf.acts_since, receiver)
 
 
 def _version(tenant_id: int, pk: int | None, code: str, number: int, kind: str, directory: str) -> ModelVersion | None:

@@ -155,7 +155,7 @@ def _answer(showroom: Showroom, ask: Ask) -> Slate:
     if receiver is None or receiver.is_personalisation_off:
         draft = _compose(showroom, served, ask, None)
         return _finish(draft, ask, ANONYMOUS if receiver is None else PERSONALISATION_OFF)
-    behaviour = histories.read(receiver.pk, ask.now)
+    behaviour = histories.read(receiver.pk, ask.now, showroom.acts_since)
     ask = replace(ask, banned=frozenset(behaviour.met), who=receiver.pk)
     draft = _compose(showroom, served, ask, behaviour)
     return _finish(draft, ask, _fallback(draft, showroom, served))

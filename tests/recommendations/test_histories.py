@@ -1,6 +1,6 @@
 """The contact's newest acts: interests only, newest first, widened when few, of this brand alone."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -72,3 +72,15 @@ def test_the_first_look_skips_old_partitions_and_suffices_for_a_busy_contact(she
     recent = [line for line in plan if "before_2020" not in line]
     assert any("audience_event_2026_11" in line for line in recent)
     assert len(plan) - len(recent) <= 1, "only the owned items are looked up in every partition"
+
+
+def test_the_first_month_bounds_every_look_back(shelf: Shop) -> None:
+    contact = shelf.contact()
+    assert histories.first_month() == datetime(1970, 1, 1, tzinfo=UTC)
+    shelf.act(contact, "a", at=datetime(2024, 3, 15, tzinfo=UTC))
+    assert histories.first_month() == datetime(2024, 3, 1, tzinfo=UTC)
+    shelf.act(contact, "b", EventKind.PURCHASE, at=datetime(2019, 12, 31, tzinfo=UTC))
+    assert histories.first_month() == datetime(1970, 1, 1, tzinfo=UTC)
+    behaviour = histories.read(contact.pk, NOW, since=datetime(2024, 3, 1, tzinfo=UTC))
+    assert (behaviour.item_ids, behaviour.owned) == ([shelf.items["a"].pk], frozenset())
+    assert histories.read(contact.pk, NOW).owned == {shelf.items["b"].pk}

@@ -4,10 +4,11 @@ import pytest
 
 from accounts.models import Tenant
 from accounts.tenancy import tenant_scope
+from audience.kinds import EventKind
 from catalog import items as catalog_items
 from catalog.models import Item
 from modeling.models import ModelVersion
-from recommendations import serving
+from recommendations import item_tables, serving
 from recommendations.slates import recommend
 from tests.recommendations.conftest import NOW, Shop
 
@@ -103,3 +104,15 @@ def test_a_foreign_brands_items_and_acts_are_invisible(scope: Tenant, other_bran
         slate = recommend(contact, now=NOW)
         assert (slate.items, slate.version) == ((), None)
         assert not Item.objects.exists()
+
+
+def test_acts_older_than_any_before_count_after_a_minute(shop: Shop, monkeypatch) -> None:
+    for name in "abc":
+        shop.item(name)
+    shop.publish(shop.knn(("a", "b", 3), ("a", "c", 2)))
+    contact = shop.contact()
+    shop.act(contact, "a")
+    assert recommend(contact, 1, now=NOW).items[0].item.external_id == "b"
+    shop.act(contact, "b", EventKind.PURCHASE, days_ago=700)
+    monkeypatch.setattr(item_tables, "MAX_AGE_SECONDS", 0.0)
+    assert recommend(contact, 1, now=NOW).items[0].item.external_id == "c"
