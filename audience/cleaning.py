@@ -99,20 +99,6 @@ class Cleaner:
             return Cleaned(typed, [])
         return Cleaned(typed.filter(fault.is_null()), self.set_aside(frame, fault))
 
-    def glance(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Contact, time (`occurred_at`) and durations of the rows that have a plausible time; counts nothing."""
-        moment = next(f for f in self.preset.fields if f.is_required and f.type in (FieldType.TIME, FieldType.DAY))
-        fields = [moment, *(self.preset.field(name) for name in ("contact", *self.durations()))]
-        typed = {f.name: self._typed(f, parsing.without_blanks(frame[self.mapping[f.name]])) for f in fields}
-        seen = pl.DataFrame(typed).rename({moment.name: "occurred_at"})
-        return seen.filter(
-            pl.col("occurred_at").is_between(self.options.earliest_at, self._latest), pl.col("contact").is_not_null()
-        )
-
-    def durations(self) -> list[str]:
-        """The mapped fields that are durations."""
-        return [f.name for f in self.preset.fields if f.type == FieldType.SECONDS and f.name in self.mapping]
-
     def extra_columns(self) -> list[str]:
         """Headers kept as the brand's own fields."""
         return self._extra if self.preset.keeps_extra and self.options.keep_extra else []

@@ -1,7 +1,7 @@
 """Event rows as PostgreSQL's binary COPY reads them, packed by NumPy without per-row work in Python.
 
-Stage: collect. Pure. Reads: cleaned events. Writes: `Rows`, an array whose bytes are COPY rows. Contact and item hold
-the file's own numbers first (audience/idmaps.py) and database ids before they are written.
+Stage: collect. Pure. Reads: spooled events (audience/event_loading.py). Writes: `Rows`, an array whose bytes are COPY
+rows.
 """
 
 from hashlib import blake2b
@@ -39,15 +39,15 @@ Rows = npt.NDArray[np.void]
 Keys = npt.NDArray[np.void]
 
 
-def pack(frame: pl.DataFrame, keys: Keys) -> Rows:
-    """The rows of `EVENT_COLUMNS` with the columns `contact_code` and `item_code`."""
+def pack(frame: pl.DataFrame, contact_ids: npt.NDArray[np.int64], item_ids: npt.NDArray[np.int64], keys: Keys) -> Rows:
+    """The rows of a spooled frame (audience/event_loading.py) with their database ids and keys."""
     rows = np.zeros(frame.height, _ROW)
     rows["num_fields"] = len(FIELDS)
     for name, kind in FIELDS:
         rows[f"{name}_bytes"] = np.dtype(kind).itemsize
     for name, values in _columns(frame).items():
         rows[name] = values
-    rows["source_key"] = keys
+    rows["contact_id"], rows["item_id"], rows["source_key"] = contact_ids, item_ids, keys
     return rows
 
 
@@ -58,17 +58,13 @@ class KeyMaker:
     MurmurHash3 in two lanes of 64 bits; the same content has the same key in every file and version.
     """
 
-    def __init__(self, *, has_own_ids: bool) -> None:
+    def __init__(self, contacts: list[str], items: list[str], *, has_own_ids: bool) -> None:
         self._has_own_ids = has_own_ids
-        self._contacts, self._items = np.zeros((0, 2), np.uint64), np.zeros((0, 2), np.uint64)
-
-    def learn(self, new_contacts: list[str], new_items: list[str]) -> None:
-        """Take in the texts behind the next numbers of contacts and items."""
-        self._contacts = np.concatenate([self._contacts, _digests(new_contacts)])
-        self._items = np.concatenate([self._items, _digests(new_items)])
+        self._contacts = _digests(contacts)
+        self._items = np.concatenate([_digests(items), np.zeros((1, 2), np.uint64)])  # the last one stands for no item
 
     def keys(self, frame: pl.DataFrame) -> Keys:
-        """The key of each row of `EVENT_COLUMNS` with `contact_code` and `item_code`."""
+        """The key of each row of a spooled frame."""
         if not self._has_own_ids:
             return self._content_keys(frame)
         own = frame["source_id"]
@@ -82,8 +78,8 @@ class KeyMaker:
     def _content_keys(self, frame: pl.DataFrame) -> Keys:
         columns = _columns(frame)
         parts = [
-            self._contacts[columns["contact_id"]],
-            np.append(self._items, [[0, 0]], axis=0).astype(np.uint64)[columns["item_id"]],
+            self._contacts[frame["contact"].to_numpy()],
+            self._items[frame["item"].cast(pl.Int64).fill_null(-1).to_numpy()],
             *(_two_lanes(columns[name]) for name in ("occurred_at", "dwell_seconds", "amount_fen", "value", "kind")),
         ]
         if frame["text"].null_count() < frame.height:
@@ -120,8 +116,6 @@ def _mixed(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 
 def _columns(frame: pl.DataFrame) -> dict[str, npt.NDArray[Any]]:
     return {
-        "contact_id": frame["contact_code"].to_numpy(),
-        "item_id": frame["item_code"].to_numpy(),
         "occurred_at": frame["occurred_at"].dt.timestamp("us").to_numpy() - _POSTGRES_EPOCH_MICROS,
         "dwell_seconds": frame["dwell_seconds"].fill_null(-1.0).to_numpy(),
         "amount_fen": frame["amount_fen"].fill_null(NO_AMOUNT).to_numpy(),

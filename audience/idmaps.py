@@ -15,7 +15,6 @@ from django.db import connection
 
 from accounts.tenancy import current_tenant_id
 
-Codes = npt.NDArray[np.int64]
 _ASK_AT_ONCE = 20_000
 _LETTERS = np.frombuffer(b"23456789abcdefghjkmnpqrstuvwxyz", np.uint8)
 _CONTACT_SQL = """
@@ -36,23 +35,21 @@ class Numbering:
     """Texts as small numbers in order of appearance. Pure; memory grows with the distinct texts, not with the rows."""
 
     def __init__(self) -> None:
-        self._codes: dict[str, int] = {}
+        self._categories = pl.Categories.random("import")
+        self._dtype = pl.Categorical(self._categories)
+        self._keeper = pl.Series([], dtype=self._dtype)  # the numbers last as long as a series of this type
 
-    def encode(self, texts: pl.Series) -> tuple[Codes, list[str]]:
-        """(the number of each text, -1 for null; the texts that got a new number, in its order)."""
-        distinct = texts.drop_nulls().unique(maintain_order=True)
-        if not len(distinct):
-            return np.full(len(texts), -1, np.int64), []
-        words = distinct.to_list()
-        new = [word for word in words if word not in self._codes]
-        self._codes.update(zip(new, range(len(self._codes), len(self._codes) + len(new)), strict=True))
-        codes = pl.Series([self._codes[word] for word in words], dtype=pl.Int64)
-        encoded = texts.replace_strict(distinct, codes, default=-1, return_dtype=pl.Int64)
-        return encoded.fill_null(-1).to_numpy(), new
+    def encode(self, texts: pl.Series) -> pl.Series:
+        """The number of each text; null for null."""
+        return texts.cast(self._dtype).to_physical()
+
+    def texts(self) -> list[str]:
+        """Every text that has a number, in the order of the numbers."""
+        return self._categories.to_series().to_list()
 
 
 class IdMap:
-    """Database ids by number, for one table and one file."""
+    """Database ids for the texts of one numbering, in one table."""
 
     def __init__(self, table: str, insert_sql: str, *, creates: bool, **fields: Any) -> None:
         self._table = table
@@ -62,30 +59,28 @@ class IdMap:
         self._ids = np.zeros(0, np.int64)
         self.new: dict[str, int] = {}
 
-    def learn(self, new_texts: Sequence[str]) -> list[str]:
-        """Find the ids of the texts that got the next numbers; reserve them for unknown ones if this map creates.
+    def learn(self, texts: Sequence[str]) -> list[int]:
+        """Find the ids of the texts numbered 0, 1, ...; reserve them for unknown ones if this map creates.
 
-        Returns the texts that have no id.
+        Returns the numbers without an id.
         """
-        parts, unknown = [self._ids], list[str]()
-        for start in range(0, len(new_texts), _ASK_AT_ONCE):
-            asked = list(new_texts[start : start + _ASK_AT_ONCE])
+        parts = []
+        for start in range(0, len(texts), _ASK_AT_ONCE):
+            asked = list(texts[start : start + _ASK_AT_ONCE])
             found = self._found(asked)
             missing = [text for text in asked if text not in found]
-            if not self._creates:
-                unknown += missing
-            elif missing:
+            if missing and self._creates:
                 reserved = dict(zip(missing, self._reserved(len(missing)), strict=True))
                 self.new.update(reserved)
                 found |= reserved
             parts.append(np.array([found.get(text, 0) for text in asked], np.int64))
-        self._ids = np.concatenate(parts)
-        return unknown
+        self._ids = np.concatenate([*parts, np.zeros(0, np.int64)])
+        return [int(number) for number in np.flatnonzero(self._ids == 0)]
 
-    def ids(self, codes: Codes) -> npt.NDArray[np.int64]:
-        """The database id of each number; 0 where the number is -1 or its text has no id."""
-        known = np.append(self._ids, 0)  # -1 picks the last
-        return known[codes]
+    def ids(self, numbers: pl.Series) -> npt.NDArray[np.int64]:
+        """The database id of each number; 0 where the number is null or its text has no id."""
+        known = np.append(self._ids, 0)
+        return known[numbers.cast(pl.Int64).fill_null(-1).to_numpy()]
 
     @property
     def num_known(self) -> int:

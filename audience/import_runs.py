@@ -1,4 +1,4 @@
-"""The work of a confirmed import: read, clean and write in one transaction, so it is visible whole or not at all.
+"""The work of a confirmed import: read and clean, then write in one transaction: visible whole or not at all.
 
 Stage: collect and clean. Reads: the stored file. Writes: through a loader events, contacts, items or engagement rows,
 and the report on audience.Import. Whatever stops the work before its commit leaves nothing; the next attempt starts
@@ -7,10 +7,10 @@ afresh.
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import polars as pl
 from django.core.files.storage import default_storage
@@ -22,35 +22,35 @@ from accounts.jobs import Lease
 from accounts.tenancy import tenant_scope
 from audience import uploads
 from audience.cleaning import Cleaner
-from audience.decoding import Chunk, Rejected, decode
+from audience.decoding import decode
 from audience.event_loading import EventLoader
 from audience.event_writing import BRAND_LOCK
-from audience.layouts import Layout
+from audience.layouts import LINE, Layout
 from audience.models import Import
 from audience.options import Options
 from audience.prefetching import ahead
 from audience.progress import ProgressReporter
 from audience.quality import Tally
 from audience.rejects import RejectsFile
+from audience.spool import Spool
 from audience.table_loading import ContactLoader, EngagementLoader, ItemLoader
 from audience.undo_log import UndoLog
 
-_SURVEY_SHARE = 0.2  # of the progress bar
+_READ_SHARE = 0.4  # of the progress bar
 _TURN_SECONDS = 0.5
 _RESULT_FIELDS = ("report", "state", "done_at", "rejects_file", "undo_file", "first_event_at", "last_event_at")
 
 
 class Loader(Protocol):
-    """Writes cleaned chunks. `prepare` must not touch the database: it runs ahead in a thread."""
+    """Gathers cleaned chunks without touching the database, then writes them all in the running transaction."""
 
-    def survey(self, read: Callable[[], Iterator[Chunk]]) -> None: ...
-    def begin(self) -> None: ...
-    def prepare(self, decoded: pl.DataFrame, cleaned: pl.DataFrame) -> tuple[Any, list[Rejected]]: ...
-    def add(self, chunk: Any) -> list[Rejected]: ...
-    def publish(self, undo: UndoLog) -> None: ...
+    def add(self, cleaned: pl.DataFrame) -> None: ...
+    def make_room(self) -> None: ...
+    def settle(self) -> dict[int, str]: ...
+    def publish(self, undo: UndoLog, advance: Callable[[float], None]) -> None: ...
 
 
-LOADERS: dict[str, Callable[[Import, Cleaner], Loader]] = {
+LOADERS: dict[str, Callable[[Import, Cleaner, Spool], Loader]] = {
     "events": EventLoader,
     "contacts": ContactLoader,
     "items": ItemLoader,
@@ -59,47 +59,58 @@ LOADERS: dict[str, Callable[[Import, Cleaner], Loader]] = {
 """What takes the rows of a preset, by what it writes."""
 
 
-@dataclass(frozen=True)
-class _Step:
-    """One chunk, decoded, cleaned and prepared."""
-
-    num_rows: int
-    position: int
-    rejected: list[Rejected]
-    prepared: Any
-
-
 def run(lease: Lease) -> None:
     """Do the work of a confirmed import; raises named errors, and leaves nothing behind then."""
     started = time.monotonic()
     with tenant_scope(lease.tenant_id):
-        batch = Import.objects.select_related("tenant").get(job_id=lease.job.pk)
-    tally = Tally(batch.mapping)
+        batch = Import.objects.get(job_id=lease.job.pk)
     layout, options = Layout.from_json(batch.layout), Options.from_json(batch.options)
-    cleaner = Cleaner(layout, batch.preset, batch.mapping, options, timezone.now(), tally)
-    loader = LOADERS[cleaner.preset.writes](batch, cleaner)
+    cleaner = Cleaner(layout, batch.preset, batch.mapping, options, timezone.now(), Tally(batch.mapping))
     with (
         uploads.local_copy(batch.file) as path,
+        Spool() as spool,
         RejectsFile() as kept,
         UndoLog() as log,
         ProgressReporter(lease) as progress,
     ):
-        loader.survey(lambda: _surveyed(path, layout, progress))
+        loader = LOADERS[cleaner.preset.writes](batch, cleaner, spool)
+        _read(path, cleaner, loader, kept, progress)
+        loader.make_room()
         with tenant_scope(lease.tenant_id):
             _take_turn(lease, progress)
-            loader.begin()
-            _load(path, cleaner, loader, kept, progress)
-            loader.publish(log)
+            _set_aside(path, cleaner, loader.settle(), kept)
+            loader.publish(log, partial(_advance, progress, batch.size_bytes))
             progress.close()
-            _publish(lease, batch, tally, kept, log, started)
+            _publish(lease, batch, cleaner.tally, kept, log, started)
 
 
-def _surveyed(path: Path, layout: Layout, progress: ProgressReporter) -> Iterator[Chunk]:
-    size = path.stat().st_size
-    with ahead(lambda: decode(path, layout)) as chunks:
+def _read(path: Path, cleaner: Cleaner, loader: Loader, kept: RejectsFile, progress: ProgressReporter) -> None:
+    tally, size = cleaner.tally, path.stat().st_size
+    with ahead(lambda: decode(path, cleaner.layout)) as chunks:
         for chunk in chunks:
-            progress.at(int(chunk.position * _SURVEY_SHARE), size, _("Checking"))
-            yield chunk
+            cleaned = cleaner.clean(chunk.frame)
+            loader.add(cleaned.frame)
+            tally.report.rows += chunk.num_rows
+            for rows in (chunk.rejected, cleaned.rejected):
+                tally.reject(rows)
+                kept.add(rows)
+            progress.at(int(_READ_SHARE * min(chunk.position, size)), size, _("Reading"))
+
+
+def _advance(progress: ProgressReporter, size: int, share: float) -> None:
+    progress.at(int(size * (_READ_SHARE + (1 - _READ_SHARE) * share)), size, _("Loading"))
+
+
+def _set_aside(path: Path, cleaner: Cleaner, reasons: dict[int, str], kept: RejectsFile) -> None:
+    """Rows that a rule over the whole file takes out: few, so their text is simply read again."""
+    if not reasons:
+        return
+    lines, codes = pl.Series(list(reasons)), pl.Series(list(reasons.values()))
+    for chunk in decode(path, cleaner.layout):
+        found = chunk.frame.filter(pl.col(LINE).is_in(lines.implode()))
+        rows = cleaner.set_aside(found, found[LINE].replace_strict(lines, codes, return_dtype=pl.String))
+        cleaner.tally.reject(rows)
+        kept.add(rows)
 
 
 def _take_turn(lease: Lease, progress: ProgressReporter) -> None:
@@ -111,25 +122,6 @@ def _take_turn(lease: Lease, progress: ProgressReporter) -> None:
                 return
         progress.at(0, 1, _("Waiting for another import"))
         time.sleep(_TURN_SECONDS)
-
-
-def _load(path: Path, cleaner: Cleaner, loader: Loader, kept: RejectsFile, progress: ProgressReporter) -> None:
-    tally, size = cleaner.tally, path.stat().st_size
-    with ahead(lambda: _steps(path, cleaner, loader)) as steps:
-        for step in steps:
-            tally.report.rows += step.num_rows
-            for rows in (step.rejected, loader.add(step.prepared)):
-                tally.reject(rows)
-                kept.add(rows)
-            share = _SURVEY_SHARE + (1 - _SURVEY_SHARE) * step.position / size
-            progress.at(min(int(size * share), size), size, _("Loading"))
-
-
-def _steps(path: Path, cleaner: Cleaner, loader: Loader) -> Iterator[_Step]:
-    for chunk in decode(path, cleaner.layout):
-        cleaned = cleaner.clean(chunk.frame)
-        prepared, rejected = loader.prepare(chunk.frame, cleaned.frame)
-        yield _Step(chunk.num_rows, chunk.position, [*chunk.rejected, *cleaned.rejected, *rejected], prepared)
 
 
 def _publish(lease: Lease, batch: Import, tally: Tally, kept: RejectsFile, log: UndoLog, started: float) -> None:

@@ -6,8 +6,7 @@ and an unchanged row is not written, so the same file twice changes nothing. Of 
 counts.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,10 +16,10 @@ from django.db import connection
 from accounts.tenancy import current_tenant_id
 from audience import parsing
 from audience.cleaning import Cleaner
-from audience.decoding import Chunk, Rejected
 from audience.idmaps import Numbering, contact_ids, new_codes
 from audience.layouts import LINE
 from audience.models import Import
+from audience.spool import Spool
 from audience.undo_log import UndoLog
 from common.text import sha256_hex, sort_key
 
@@ -116,45 +115,33 @@ class TableLoader:
 
     table: Table
 
-    def __init__(self, batch: Import, cleaner: Cleaner) -> None:
+    def __init__(self, batch: Import, cleaner: Cleaner, spool: Spool) -> None:
         self._batch = batch
         self._cleaner = cleaner
         self._tally = cleaner.tally
-        self._num_rows = 0
+        self._spool = spool
 
-    def survey(self, read: Callable[[], Iterator[Chunk]]) -> None:
-        """These tables need no look at the whole file."""
-
-    def begin(self) -> None:
-        """Start the transaction's part."""
-        columns = {**self.table.columns, **dict.fromkeys(self.table.aside, "text")}
-        body = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-        with connection.cursor() as cursor:
-            cursor.execute("DROP TABLE IF EXISTS import_row")
-            cursor.execute(f"CREATE TEMP TABLE import_row (line bigint, code text, extra jsonb, {body}) ON COMMIT DROP")
-
-    def prepare(self, decoded: pl.DataFrame, cleaned: pl.DataFrame) -> tuple[pl.DataFrame, list[Rejected]]:
-        """A cleaned chunk as columns of the staging table."""
+    def add(self, cleaned: pl.DataFrame) -> None:
+        """Take in a cleaned chunk, as columns of the staging table. Pure."""
         columns = {
             "line": cleaned[LINE],
             "code": pl.Series(new_codes(cleaned.height), dtype=pl.String),
             "extra": self._extra(cleaned),
             **self._shaped(cleaned),
         }
-        return pl.DataFrame([_copyable(values).alias(name) for name, values in columns.items()]), []
+        self._spool.append(pl.DataFrame([_copyable(values).alias(name) for name, values in columns.items()]))
 
-    def add(self, chunk: pl.DataFrame) -> list[Rejected]:
-        """Stage a chunk."""
-        body = chunk.write_csv(include_header=False, quote_style="non_numeric")
-        statement = f"COPY import_row ({', '.join(chunk.columns)}) FROM STDIN (FORMAT csv)"
-        with connection.cursor() as cursor, cursor.copy(statement) as copy:
-            copy.write(body)
-        self._num_rows += chunk.height
-        return []
+    def make_room(self) -> None:
+        """These tables have no partitions."""
 
-    def publish(self, undo: UndoLog) -> None:
+    def settle(self) -> dict[int, str]:
+        """No rule needs these files whole."""
+        return {}
+
+    def publish(self, undo: UndoLog, advance: Callable[[float], None]) -> None:
         """Write the rows in the running transaction, and complete the report."""
         report = self._tally.report
+        self._stage(advance)
         report.duplicates = self._drop_twins()
         self._tally.touch("duplicates", report.duplicates)
         values = {"tenant": current_tenant_id(), "batch": self._batch.pk, "kind": self._cleaner.options.item_kind}
@@ -162,7 +149,24 @@ class TableLoader:
         created = self._insert(values)
         undo.note_created(self.table.name, created)
         report.written = len(created)
-        report.present = self._num_rows - report.duplicates - report.updated - report.written
+        report.present = self._spool.num_rows - report.duplicates - report.updated - report.written
+
+    def _stage(self, advance: Callable[[float], None]) -> None:
+        columns = {**self.table.columns, **dict.fromkeys(self.table.aside, "text")}
+        body = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+        num_staged = 0
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE IF EXISTS import_row")
+            cursor.execute(f"CREATE TEMP TABLE import_row (line bigint, code text, extra jsonb, {body}) ON COMMIT DROP")
+            for frame in self._spool.frames():
+                rows = self._resolved(frame)
+                with cursor.copy(f"COPY import_row ({', '.join(rows.columns)}) FROM STDIN (FORMAT csv)") as copy:
+                    copy.write(rows.write_csv(include_header=False, quote_style="non_numeric"))
+                num_staged += rows.height
+                advance(num_staged / self._spool.num_rows)
+
+    def _resolved(self, frame: pl.DataFrame) -> pl.DataFrame:
+        return frame
 
     def _drop_twins(self) -> int:
         """Keep the last of several rows about one thing; returns how many went."""
@@ -234,10 +238,10 @@ class ContactLoader(TableLoader):
 
     table = CONTACTS
 
-    def publish(self, undo: UndoLog) -> None:
-        super().publish(undo)
+    def publish(self, undo: UndoLog, advance: Callable[[float], None]) -> None:
+        super().publish(undo, advance)
         report = self._tally.report
-        report.contacts, report.new_contacts = self._num_rows - report.duplicates, report.written
+        report.contacts, report.new_contacts = self._spool.num_rows - report.duplicates, report.written
         for column, kind in _IDENTITY_KINDS.items():
             if column in self._cleaner.mapping:
                 self._add_identities(column, kind, undo)
@@ -267,10 +271,10 @@ class ItemLoader(TableLoader):
 
     table = ITEMS
 
-    def publish(self, undo: UndoLog) -> None:
-        super().publish(undo)
+    def publish(self, undo: UndoLog, advance: Callable[[float], None]) -> None:
+        super().publish(undo, advance)
         report = self._tally.report
-        report.items, report.new_items = self._num_rows - report.duplicates, report.written
+        report.items, report.new_items = self._spool.num_rows - report.duplicates, report.written
 
     def _shaped(self, frame: pl.DataFrame) -> dict[str, pl.Series]:
         columns = super()._shaped(frame)
@@ -294,29 +298,25 @@ class EngagementLoader(TableLoader):
 
     table = ENGAGEMENT
 
-    def __init__(self, batch: Import, cleaner: Cleaner) -> None:
-        super().__init__(batch, cleaner)
+    def __init__(self, batch: Import, cleaner: Cleaner, spool: Spool) -> None:
+        super().__init__(batch, cleaner, spool)
         self._numbers = Numbering()
         self._contacts = contact_ids()
-        self._new: deque[list[str]] = deque()  # the new texts of the prepared chunks, in their order
 
-    def add(self, chunk: pl.DataFrame) -> list[Rejected]:
-        self._contacts.learn(self._new.popleft())
-        ids = self._contacts.ids(chunk["contact_id"].to_numpy())
-        return super().add(chunk.with_columns(pl.Series("contact_id", ids)))
+    def settle(self) -> dict[int, str]:
+        """Find the contacts, or reserve their ids."""
+        self._contacts.learn(self._numbers.texts())
+        return {}
 
-    def publish(self, undo: UndoLog) -> None:
-        moved = undo.note_ids("audience_contact", self._contacts)
-        if moved:
-            pairs = "unnest(%s::bigint[], %s::bigint[]) AS pair (reserved, actual)"
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    f"UPDATE import_row SET contact_id = actual FROM {pairs} WHERE contact_id = reserved",  # noqa: S608
-                    [list(moved), list(moved.values())],
-                )
-        super().publish(undo)
+    def publish(self, undo: UndoLog, advance: Callable[[float], None]) -> None:
+        self._moved = undo.note_ids("audience_contact", self._contacts)
+        super().publish(undo, advance)
         report = self._tally.report
         report.contacts, report.new_contacts = self._contacts.num_known, len(self._contacts.new)
+
+    def _resolved(self, frame: pl.DataFrame) -> pl.DataFrame:
+        ids = pl.Series("contact_id", self._contacts.ids(frame["contact_id"]))
+        return frame.with_columns(ids.replace(self._moved) if self._moved else ids)
 
     def _shaped(self, frame: pl.DataFrame) -> dict[str, pl.Series]:
         if "contact" in frame.columns:
@@ -324,9 +324,7 @@ class EngagementLoader(TableLoader):
         else:
             prefix = f"row-{self._batch.sha256[:6]}-"
             names = frame.select((pl.lit(prefix) + pl.col(LINE).cast(pl.String)).alias("contact"))["contact"]
-        codes, new = self._numbers.encode(names)
-        self._new.append(new)
-        return {"contact_id": pl.Series(codes)} | super()._shaped(frame)
+        return {"contact_id": self._numbers.encode(names)} | super()._shaped(frame)
 
     def _own_field(self, values: pl.Series) -> pl.Series:
         return parsing.numbers(parsing.without_blanks(values)).alias(values.name)
