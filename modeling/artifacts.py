@@ -96,7 +96,7 @@ def load_artifact(directory: Path) -> Artifact:
     description = read_description(directory)
     for name, expected in description["files"].items():
         if hash_file(directory / name) != expected:
-            raise FileCorrupt(f"{name} does not match its checksum; train or restore this version again.", file=name)
+            raise FileCorrupt("%(file)s does not match its checksum; train or restore this version again.", file=name)
     return Artifact(
         kind=description["kind"],
         config=description["config"],
@@ -112,7 +112,7 @@ def map_tensors(path: Path) -> dict[str, NDArray[Any]]:
     with path.open("rb") as file:
         header_bytes = int.from_bytes(file.read(8), "little")
         if header_bytes > os.fstat(file.fileno()).st_size:
-            raise FileCorrupt(f"{path.name} is not a safetensors file.", file=path.name)
+            raise FileCorrupt("%(file)s is not a safetensors file.", file=path.name)
         header = json.loads(file.read(header_bytes))
     data = np.memmap(path, np.uint8, "r", offset=8 + header_bytes)
     tensors: dict[str, NDArray[Any]] = {}

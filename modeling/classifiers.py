@@ -221,5 +221,7 @@ def load_classifier(directory: Path) -> Classifier:
     """Open a model version of any kind; raises ConfigInvalid for a kind this build does not know."""
     kind = read_description(directory)["kind"]
     if kind not in CLASSIFIERS:
-        raise ConfigInvalid(f"Unknown model kind {kind}; known: {', '.join(sorted(CLASSIFIERS))}.", kind=kind)
+        raise ConfigInvalid(
+            "Unknown model kind %(kind)s; known: %(known)s.", kind=kind, known=", ".join(sorted(CLASSIFIERS))
+        )
     return CLASSIFIERS[kind].from_artifact(load_artifact(directory))

@@ -36,7 +36,10 @@ class JsonConfig:
         unknown = sorted(set(values) - names)
         if unknown:
             raise ConfigInvalid(
-                f"{cls.__name__} has no field {', '.join(unknown)}; known: {', '.join(sorted(names))}.", fields=unknown
+                "%(config)s has no field %(fields)s; known: %(known)s.",
+                config=cls.__name__,
+                fields=", ".join(unknown),
+                known=", ".join(sorted(names)),
             )
         return cls(
             **{name: _read_value(f"{cls.__name__}.{name}", hints[name], value) for name, value in values.items()}
@@ -47,7 +50,7 @@ class JsonConfig:
         """Inverse of to_json."""
         values = json.loads(text)
         if not isinstance(values, dict):
-            raise ConfigInvalid(f"{cls.__name__} must be a JSON object.")
+            raise ConfigInvalid("%(config)s must be a JSON object.", config=cls.__name__)
         return cls.from_dict(values)
 
 
@@ -62,5 +65,7 @@ def _read_value(name: str, hint: Any, value: Any) -> Any:
     if hint is float and type(value) in (int, float):
         return float(value)
     if type(value) is not hint:
-        raise ConfigInvalid(f"{name} must be {hint.__name__}, not {value!r}.", field=name)
+        raise ConfigInvalid(
+            "%(field)s must be %(type)s, not %(value)s.", field=name, type=hint.__name__, value=repr(value)
+        )
     return value

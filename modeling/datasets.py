@@ -172,9 +172,12 @@ def write_dataset(
     events, users = _drop_short_users(events, users, config.min_items_per_user)
     if users.height < MIN_USERS or events["item_index"].n_unique() < MIN_ITEMS:
         raise DatasetTooSmall(
-            f"Only {users.height} followers have at least {config.min_items_per_user} different items; "
-            f"at least {MIN_USERS} followers and {MIN_ITEMS} items are needed. Upload more behaviour.",
+            "Only %(num_users)s followers have at least %(num_each)s different items; "
+            "at least %(min_users)s followers and %(min_items)s items are needed. Upload more behaviour.",
             num_users=users.height,
+            num_each=config.min_items_per_user,
+            min_users=MIN_USERS,
+            min_items=MIN_ITEMS,
         )
     info = _describe(events, items, users, config, (num_given, num_users_given, num_merged))
     with publishing(directory) as scratch:
@@ -192,9 +195,7 @@ def load_dataset(directory: Path) -> Dataset:
         pl.read_parquet(directory / f"{name}.parquet", memory_map=False) for name in ("interactions", "items", "users")
     )
     if _hash_content(events, items, users, info.config) != info.version:
-        raise FileCorrupt(
-            f"Dataset {info.version[:12]} does not match its checksum; build it again.", path=str(directory)
-        )
+        raise FileCorrupt("Dataset %(version)s does not match its checksum; build it again.", version=info.version[:12])
     return _assemble(info, events, items, users)
 
 
@@ -216,10 +217,10 @@ def _assemble(info: DatasetInfo, events: pl.DataFrame, items: pl.DataFrame, user
 
 def _sort_by_key(frame: pl.DataFrame, key: str) -> pl.DataFrame:
     if key not in frame.columns:
-        raise DatasetInvalid(f"Column {key} is missing.", column=key)
+        raise DatasetInvalid("Column %(column)s is missing.", column=key)
     frame = frame.with_columns(pl.col(key).cast(pl.Int64)).sort(key)
     if frame[key].null_count() or frame[key].is_duplicated().any():
-        raise DatasetInvalid(f"Every {key} must be present and unique.", column=key)
+        raise DatasetInvalid("Every %(column)s must be present and unique.", column=key)
     return frame
 
 
@@ -227,7 +228,7 @@ def _read_interactions(frame: pl.DataFrame) -> pl.DataFrame:
     """Check and cast the columns; times become Unix seconds, a missing weight becomes 1."""
     missing = sorted({"user_key", "item_key", "action", "occurred_at"} - set(frame.columns))
     if missing:
-        raise DatasetInvalid(f"Interactions lack the columns {', '.join(missing)}.", columns=missing)
+        raise DatasetInvalid("Interactions lack the columns %(columns)s.", columns=", ".join(missing))
     is_datetime = isinstance(frame.schema["occurred_at"], pl.Datetime)
     time = pl.col("occurred_at").dt.epoch("s") if is_datetime else pl.col("occurred_at")
     weight = pl.col("weight") if "weight" in frame.columns else pl.lit(1.0)
@@ -250,7 +251,7 @@ def _index_events(frame: pl.DataFrame, items: pl.DataFrame, users: pl.DataFrame)
     num_unknown = int((~(is_known_user & is_known_item)).sum())
     if num_unknown:
         raise DatasetInvalid(
-            f"{num_unknown} interactions point at users or items that are not given.", num_rows=num_unknown
+            "%(num_rows)s interactions point at users or items that are not given.", num_rows=num_unknown
         )
     return (
         frame.with_columns(pl.Series("user_index", user_index), pl.Series("item_index", item_index))

@@ -59,7 +59,9 @@ class EngagementConfig(JsonConfig):
     def preset(cls, name: str) -> EngagementConfig:
         """ "quick", "standard" or "debug" (tests)."""
         if name not in PRESETS:
-            raise ConfigInvalid(f"Unknown preset {name}; known: {', '.join(sorted(PRESETS))}.", preset=name)
+            raise ConfigInvalid(
+                "Unknown preset %(preset)s; known: %(known)s.", preset=name, known=", ".join(sorted(PRESETS))
+            )
         return PRESETS[name]
 
 

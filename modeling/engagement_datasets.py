@@ -124,9 +124,7 @@ def load_engagement_dataset(directory: Path) -> EngagementDataset:
     info = EngagementInfo.from_json((directory / "engagement.json").read_text())
     rows = pl.read_parquet(directory / "rows.parquet", memory_map=False)
     if _hash_rows(rows, info.config) != info.version:
-        raise FileCorrupt(
-            f"Dataset {info.version[:12]} does not match its checksum; build it again.", path=str(directory)
-        )
+        raise FileCorrupt("Dataset %(version)s does not match its checksum; build it again.", version=info.version[:12])
     return EngagementDataset(
         info=info,
         row_keys_R=rows["row_key"].to_numpy(),
@@ -139,13 +137,15 @@ def load_engagement_dataset(directory: Path) -> EngagementDataset:
 def _read_rows(frame: pl.DataFrame, feature_names: Sequence[str], label: str) -> pl.DataFrame:
     """row_key, float32 features (missing and infinite become NaN) and int8 label, rows without label dropped."""
     missing = sorted({*feature_names, label} - set(frame.columns))
-    if missing or not feature_names:
-        raise DatasetInvalid(f"The table lacks the columns {', '.join(missing) or 'to learn from'}.", columns=missing)
+    if missing:
+        raise DatasetInvalid("The table lacks the columns %(columns)s.", columns=", ".join(missing))
+    if not feature_names:
+        raise DatasetInvalid("The table has no columns to learn from.")
     if label in feature_names:
-        raise DatasetInvalid(f"{label} is the label and cannot be a feature too.", column=label)
+        raise DatasetInvalid("%(column)s is the label and cannot be a feature too.", column=label)
     frame = frame.with_columns(pl.col(label).cast(pl.Float64, strict=False)).filter(pl.col(label).is_not_null())
     if not frame[label].is_in([0.0, 1.0]).all():
-        raise DatasetInvalid(f"{label} must hold 0 or 1 only.", column=label)
+        raise DatasetInvalid("%(column)s must hold 0 or 1 only.", column=label)
     key = pl.col("user_key").cast(pl.Int64) if "user_key" in frame.columns else pl.int_range(pl.len(), dtype=pl.Int64)
     features = [pl.col(name).cast(pl.Float32, strict=False).fill_null(float("nan")) for name in feature_names]
     features = [pl.when(feature.is_infinite()).then(float("nan")).otherwise(feature).alias(name)
@@ -158,14 +158,18 @@ def _check_size(labels_R: NDArray[np.int8]) -> None:
     rarer = min(num_positive, len(labels_R) - num_positive)
     if len(labels_R) < MIN_ROWS:
         raise DatasetTooSmall(
-            f"{len(labels_R)} labelled rows are too few; at least {MIN_ROWS} are needed.", num_rows=len(labels_R)
+            "%(num_rows)s labelled rows are too few; at least %(needed)s are needed.",
+            num_rows=len(labels_R),
+            needed=MIN_ROWS,
         )
     if rarer == 0:
         value = int(labels_R[0])
-        raise LabelHasOneClass(f"Every row has the label {value}; add rows with label {1 - value}.", value=value)
+        raise LabelHasOneClass("Every row has the label %(value)s; add rows with the other one.", value=value)
     if rarer < MIN_ROWS_PER_CLASS:
         raise DatasetTooSmall(
-            f"Only {rarer} rows have the rarer label; at least {MIN_ROWS_PER_CLASS} are needed.", num_rows=rarer
+            "Only %(num_rows)s rows have the rarer label; at least %(needed)s are needed.",
+            num_rows=rarer,
+            needed=MIN_ROWS_PER_CLASS,
         )
 
 

@@ -77,7 +77,9 @@ class PipelineConfig(JsonConfig):
     def preset(cls, name: str) -> PipelineConfig:
         """ "quick" (a minute or two for a small brand), "standard" (best quality), "debug" (tests)."""
         if name not in PRESETS:
-            raise ConfigInvalid(f"Unknown preset {name}; known: {', '.join(sorted(PRESETS))}.", preset=name)
+            raise ConfigInvalid(
+                "Unknown preset %(preset)s; known: %(known)s.", preset=name, known=", ".join(sorted(PRESETS))
+            )
         return PRESETS[name]
 
 

@@ -65,5 +65,7 @@ def load_recommender(directory: Path) -> Recommender:
     """Open a model version of any kind; raises ConfigInvalid for a kind this build does not know."""
     kind = read_description(directory)["kind"]
     if kind not in RECOMMENDERS:
-        raise ConfigInvalid(f"Unknown model kind {kind}; known: {', '.join(sorted(RECOMMENDERS))}.", kind=kind)
+        raise ConfigInvalid(
+            "Unknown model kind %(kind)s; known: %(known)s.", kind=kind, known=", ".join(sorted(RECOMMENDERS))
+        )
     return RECOMMENDERS[kind].load(directory)
