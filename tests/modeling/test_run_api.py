@@ -14,17 +14,17 @@ def post(api, path, body=None):
 
 @pytest.fixture
 def behaviour(api, brand):
-    """60 contacts who read articles in a fixed order, so that there is something to learn."""
+    """110 contacts who read articles in a fixed order, so that there is something to learn."""
     items = [{"external_id": f"a{n}", "title": f"第{n}篇", "kind": "article", "category": "茶"} for n in range(20)]
     assert post(api, "items/batch/", {"items": items}).status_code == 200
-    for contact in range(60):
-        start = contact % 12
+    for contact in range(110):
+        start = contact % 10
         rows = [
             {"id": f"{contact}-{n}", "contact": f"u{contact}", "kind": "read", "item": f"a{start + n}",
              "occurred_at": f"2026-10-{1 + n:02}T{contact % 24:02}:00:00Z", "dwell_seconds": 60}
-            for n in range(8)
+            for n in range(10)
         ]  # fmt: skip
-        assert post(api, "events/", {"events": rows}).json()["accepted"] == 8
+        assert post(api, "events/", {"events": rows}).json()["accepted"] == 10
 
 
 def test_too_little_data_is_refused_with_what_is_missing(api, brand):
