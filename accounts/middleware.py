@@ -7,6 +7,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils import timezone
 
 from accounts import keys
 from accounts.access import RIGHTS
@@ -55,7 +56,7 @@ class TenantMiddleware:
             raise PermissionDenied
         request.membership, request.tenant = membership, membership.tenant
         request.actor = Actor.person(request.user, client_ip(request))
-        with tenant_scope(membership.tenant):
+        with tenant_scope(membership.tenant), timezone.override(membership.tenant.time_zone):
             return view(request, *args, **kwargs)
 
     def _api_call(

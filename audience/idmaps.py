@@ -1,6 +1,6 @@
 """External ids of one file as database ids: numbered in the file's order, then looked up or reserved.
 
-Stage: collect. Reads: contacts or items of the brand. Writes (in `IdMap.publish`): bare contacts or untitled draft
+Stage: collect. Reads: contacts or items of the brand. Writes (in `IdMap.publish`): bare contacts or untitled
 items. Reserved ids come from the table's sequence, so events can be written before their contacts and items are.
 """
 
@@ -26,7 +26,7 @@ ON CONFLICT (tenant_id, external_id) DO NOTHING"""
 _ITEM_SQL = """
 INSERT INTO catalog_item (id, tenant_id, external_id, kind, title, text, url, category, author, tags, picture,
     attributes, state, created_at, updated_at)
-SELECT id, %(tenant)s, external_id, %(kind)s, '', '', '', '', '', '{}', '', '{}', 'draft', now(), now()
+SELECT id, %(tenant)s, external_id, %(kind)s, '', '', '', '', '', '{}', '', '{}', 'active', now(), now()
 FROM import_new_row
 ON CONFLICT (tenant_id, external_id) DO NOTHING"""
 
@@ -128,7 +128,7 @@ def contact_ids() -> IdMap:
 
 
 def item_ids(*, creates: bool, kind: str) -> IdMap:
-    """Ids of items; with `creates` unknown ones become untitled drafts of this kind."""
+    """Ids of items; with `creates` unknown ones become untitled items of this kind."""
     return IdMap("catalog_item", _ITEM_SQL, creates=creates, kind=kind)
 
 

@@ -101,7 +101,7 @@ class OptionsForm(BrandForm):
         choices=_KINDS, required=False, label=_("Action of every row"), help_text=_("If no column names the action.")
     )
     unknown_items = forms.ChoiceField(
-        choices=[("create", _("Make them as untitled drafts")), ("skip", _("Set their rows aside"))],
+        choices=[("create", _("Add them without a title")), ("skip", _("Set their rows aside"))],
         label=_("Items that are not in the catalog"),
     )
     item_kind = forms.ChoiceField(

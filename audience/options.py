@@ -27,7 +27,7 @@ class Options:
     base_date: str = ""  # the date that day number 1 stands for
     default_kind: str = ""  # the act of rows that name none
     kind_words: dict[str, str] = field(default_factory=dict)  # the file's own words -> ours
-    unknown_items: str = "create"  # create: make untitled drafts; skip: set the rows aside
+    unknown_items: str = "create"  # create: add them without a title; skip: set the rows aside
     item_kind: str = "article"  # of items whose row names none
     dwell_quantile: float = 0.995  # longer dwell times are cut to this quantile; 0 switches it off
     max_events_per_minute: int = 120  # of one contact; 0 switches it off

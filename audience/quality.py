@@ -66,7 +66,7 @@ class QualityReport:
     contacts: int = 0
     new_contacts: int = 0
     items: int = 0
-    new_items: int = 0  # made as untitled drafts
+    new_items: int = 0  # added without a title
     unmatched_items: int = 0  # different unknown item ids whose rows were set aside
     unmatched_examples: list[str] = field(default_factory=list)
     unknown_words: dict[str, int] = field(default_factory=dict)  # kinds of action nobody knows

@@ -18,7 +18,7 @@ EN = {"accept-language": "en"}
 
 
 def sign_in(client: Client, email: str, password: str):
-    return client.post("/accounts/login/?next=/", {"login": email, "password": password}, follow=True)
+    return client.post("/accounts/login/", {"login": email, "password": password}, follow=True)
 
 
 def test_a_member_of_one_brand_lands_there(client, brand):

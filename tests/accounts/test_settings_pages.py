@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.conf import settings
@@ -15,7 +16,7 @@ from django.utils import timezone
 
 from accounts import keys, tenants
 from accounts.actors import Actor, record
-from accounts.models import ApiKey, AuditEntry, Membership, Role, User
+from accounts.models import ApiKey, AuditEntry, Membership, Role, Tenant, User
 from accounts.snippets import CALLS
 from accounts.tenancy import tenant_scope
 from accounts.trail import THINGS, VERBS
@@ -242,3 +243,11 @@ def test_every_example_call_exists_and_needs_its_scope(scope):
     call = CALLS[scope]
     view = resolve("/api/v1" + call.path.partition("?")[0]).func.cls
     assert view.required_scopes["GET" if call.body is None else "POST"] == scope
+
+
+def test_times_are_those_of_the_brands_clock(as_owner, brand):
+    with tenant_scope(brand):
+        at = AuditEntry.objects.get(verb="create").at
+    Tenant.objects.update(time_zone="America/New_York")
+    page = as_owner.get(AUDIT).content.decode()
+    assert f"{at.astimezone(ZoneInfo('America/New_York')):%Y-%m-%d %H:%M:%S}" in page
