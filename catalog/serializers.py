@@ -36,6 +36,7 @@ class ItemSerializer(serializers.ModelSerializer[Item]):
     def get_picture_url(self, item: Item) -> str:
         return address(item)
 
+
 class ItemBatchSerializer(serializers.Serializer[Any]):
     """Up to 500 items in one call."""
 

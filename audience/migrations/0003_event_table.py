@@ -88,5 +88,7 @@ class Migration(migrations.Migration):
     dependencies = [("audience", "0002_protect")]
 
     operations = [
-        migrations.RunSQL([TABLE, *protect_sql("audience_event"), *protect_sql("audience_event_key"), PARTITIONS], DROP),
+        migrations.RunSQL(
+            [TABLE, *protect_sql("audience_event"), *protect_sql("audience_event_key"), PARTITIONS], DROP
+        ),
     ]
