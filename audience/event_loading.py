@@ -15,7 +15,7 @@ from django.db import connection, transaction
 
 from audience import events
 from audience.cleaning import Cleaner, to_events
-from audience.event_packing import KeyMaker, Rows, pack
+from audience.event_packing import KeyMaker, Rows, chosen, pack
 from audience.event_writing import EventWriter
 from audience.idmaps import Numbering, contact_ids, item_ids
 from audience.layouts import LINE
@@ -121,7 +121,8 @@ class EventLoader:
             minutes = kept["occurred_at"].dt.epoch("s").to_numpy() // 60
             order = np.argsort((contacts << 28) + minutes)  # 500 years of minutes fit
             texts = kept["text"][order] if kept["text"].null_count() < kept.height else None
-            yield _Packed(pack(capped, contacts, items, keys)[order], texts, writer.find_certain(keys)[order])
+            rows = chosen(pack(capped, contacts, items, keys), order)
+            yield _Packed(rows, texts, writer.find_certain(keys[order]))
 
     def _complete(self, report: QualityReport, writer: EventWriter) -> None:
         report.written, report.present = writer.num_written, writer.num_present

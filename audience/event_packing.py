@@ -51,6 +51,12 @@ def pack(frame: pl.DataFrame, contact_ids: npt.NDArray[np.int64], item_ids: npt.
     return rows
 
 
+def chosen(rows: Rows, which: npt.NDArray[Any]) -> Rows:
+    """The rows at these places, or where a mask is set: whole rows are copied, where NumPy would go field by field."""
+    whole: Rows = rows.view(f"V{_ROW.itemsize}")[which].view(_ROW)
+    return whole
+
+
 class KeyMaker:
     """Source keys (audience/events.py) of one file's rows: from their own ids or, where they have none, their content.
 

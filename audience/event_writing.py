@@ -16,7 +16,7 @@ import polars as pl
 from django.db import connection
 
 from accounts.tenancy import current_tenant_id
-from audience.event_packing import COPY_HEAD, COPY_TAIL, FIELDS, KEY_DTYPE, NO_AMOUNT, Keys, Rows
+from audience.event_packing import COPY_HEAD, COPY_TAIL, FIELDS, KEY_DTYPE, NO_AMOUNT, Keys, Rows, chosen
 from audience.kinds import Source
 from audience.sketches import KeyFilter
 
@@ -143,10 +143,10 @@ class EventWriter:
         if texts is not None:
             is_texted = texts.is_not_null().to_numpy() & is_wanted
             if is_texted.any():
-                _copy_texts(table, rows[is_texted], texts.filter(is_texted))
+                _copy_texts(table, chosen(rows, is_texted), texts.filter(is_texted))
                 is_wanted = is_wanted & ~is_texted
         if is_wanted.any():
-            wanted = np.ascontiguousarray(rows[is_wanted]).view(np.uint8).data
+            wanted = chosen(rows, is_wanted).view(np.uint8).data
             names = ", ".join(name for name, _kind in FIELDS)
             _send(f"COPY {table} ({names}) FROM STDIN (FORMAT binary)", COPY_HEAD, wanted, COPY_TAIL)
 
