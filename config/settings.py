@@ -199,6 +199,7 @@ TIME_ZONE = "Asia/Shanghai"
 # --- Transport security ---
 IS_HTTPS = env.bool("HTTPS", default=not DEBUG)
 SECURE_SSL_REDIRECT = IS_HTTPS
+SECURE_REDIRECT_EXEMPT = ["^healthz$"]  # probes inside the cluster speak plain HTTP
 SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = IS_HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None

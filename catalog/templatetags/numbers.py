@@ -12,8 +12,8 @@ register = template.Library()
 
 @register.filter
 def grouped(number: int | float | str | None) -> str:
-    """A number with commas between thousands, in every language: 12345 is 12,345; nothing (None, "") stays empty."""
-    return f"{number:,}" if isinstance(number, int | float) else ""
+    """A whole number with commas between thousands, in every language: 12345.6 is 12,346; nothing stays empty."""
+    return f"{number:,.0f}" if isinstance(number, int | float) else ""
 
 
 @register.filter
