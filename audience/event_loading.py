@@ -6,17 +6,13 @@ in the undo log. Between reading and writing the rows wait in a spool, contacts 
 
 import datetime as dt
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
-from django.db import connection, transaction
 
-from audience import events
 from audience.cleaning import Cleaner, to_events
-from audience.event_packing import KeyMaker, Rows, chosen, pack
-from audience.event_writing import EventWriter
+from audience.event_packing import KeyMaker, columns_of
+from audience.event_writing import EventWriter, Parcel
 from audience.idmaps import Numbering, contact_ids, item_ids
 from audience.layouts import LINE
 from audience.models import Import
@@ -26,15 +22,6 @@ from audience.rules import MAX_DWELL_SECONDS, MIN_DWELL_VALUES
 from audience.sketches import DwellSketch, RateSketch
 from audience.spool import Spool
 from audience.undo_log import UndoLog
-
-
-@dataclass(frozen=True)
-class _Packed:
-    """Rows ready to be written, in the order of contact and time."""
-
-    rows: Rows
-    texts: pl.Series | None
-    is_certain: npt.NDArray[np.bool_]  # see EventWriter.find_certain
 
 
 class EventLoader:
@@ -57,6 +44,8 @@ class EventLoader:
         self._last_at: dt.datetime | None = None
         self._doomed = pl.Series(LINE, [], dtype=pl.Int64)
         self._cap_seconds = MAX_DWELL_SECONDS
+        self._months: set[int] = set()
+        self._num_kept = 0
 
     def add(self, cleaned: pl.DataFrame) -> None:
         """Take in a cleaned chunk. Pure."""
@@ -68,21 +57,13 @@ class EventLoader:
             self._item_numbers.encode(rows["item"]).alias("item"),
         )
         self._widen(rows["occurred_at"])
+        self._months.update(rows["occurred_at"].to_numpy().astype("datetime64[M]").view(np.int64).tolist())
         if self._options.dwell_quantile:
             self._dwell.add(rows["dwell_seconds"])
         if self._max_rate:
             timed = self._with_minutes(rows)
             self._rates.add(timed["contact"].to_numpy(), timed["minute"].to_numpy())
         self._spool.append(rows)
-
-    def make_room(self) -> None:
-        """Make the month partitions, in a transaction of its own: others wait for it only as long as that takes."""
-        if self._first_at is None or self._last_at is None:
-            return
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET LOCAL lock_timeout = '20s'")
-            events.ensure_partitions(self._first_at.date(), self._last_at.date())
-            cursor.execute("SET LOCAL lock_timeout = DEFAULT")
 
     def settle(self) -> dict[int, str]:
         """Apply the rules over the whole file and find the ids; returns line -> reason of the rows set aside."""
@@ -98,35 +79,36 @@ class EventLoader:
 
     def publish(self, undo: UndoLog, advance: Callable[[float], None]) -> None:
         """Write everything in the running transaction and complete the report; `advance` hears the share done."""
-        writer = EventWriter(self._batch.pk, has_own_ids=self._has_own_ids)
+        writer = EventWriter(self._batch.pk, np.array(sorted(self._months)), has_own_ids=self._has_own_ids)
         if self._first_at and self._last_at:
             writer.remember_present(self._first_at, self._last_at)
-        with ahead(lambda: self._packed(writer)) as parts:
-            for part in parts:
-                writer.write(part.rows, part.texts, part.is_certain)
-                advance(writer.num_rows / max(self._spool.num_rows, 1))
+        with ahead(lambda: self._parcels(writer)) as parcels:
+            for num_rows, parcel in parcels:
+                writer.write(parcel)
+                advance(num_rows / max(self._spool.num_rows, 1))
         writer.move("contact_id", undo.note_ids("audience_contact", self._contacts))
         writer.move("item_id", undo.note_ids("catalog_item", self._items))
         writer.finish()
         self._complete(self._tally.report, writer)
 
-    def _packed(self, writer: EventWriter) -> Iterator[_Packed]:
+    def _parcels(self, writer: EventWriter) -> Iterator[tuple[int, Parcel]]:
+        """(rows up to here, parcel). Pure: it runs ahead in a thread."""
         maker = KeyMaker(self._contact_numbers.texts(), self._item_numbers.texts(), has_own_ids=self._has_own_ids)
         for frame in self._spool.groups():
             kept = frame.filter(~frame[LINE].is_in(self._doomed.implode())) if len(self._doomed) else frame
             keys = maker.keys(kept)
             self._tally.touch("dwell_quantile", int((kept["dwell_seconds"] > self._cap_seconds).sum()))
-            capped = kept.with_columns(pl.col("dwell_seconds").clip(upper_bound=self._cap_seconds))
+            kept = kept.with_columns(pl.col("dwell_seconds").clip(upper_bound=self._cap_seconds))
             contacts, items = self._contacts.ids(kept["contact"]), self._items.ids(kept["item"])
             minutes = kept["occurred_at"].dt.epoch("s").to_numpy() // 60
             order = np.argsort((contacts << 28) + minutes)  # 500 years of minutes fit
-            texts = kept["text"][order] if kept["text"].null_count() < kept.height else None
-            rows = chosen(pack(capped, contacts, items, keys), order)
-            yield _Packed(rows, texts, writer.find_certain(keys[order]))
+            self._num_kept += kept.height
+            for parcel in writer.pack(columns_of(kept, contacts, items, keys).take(order)):
+                yield self._num_kept, parcel
 
     def _complete(self, report: QualityReport, writer: EventWriter) -> None:
         report.written, report.present = writer.num_written, writer.num_present
-        report.duplicates = writer.num_rows - writer.num_written - writer.num_present
+        report.duplicates = self._num_kept - writer.num_written - writer.num_present
         report.contacts, report.new_contacts = self._contacts.num_known, len(self._contacts.new)
         report.items, report.new_items = self._items.num_known, len(self._items.new)
         self._tally.touch("duplicates", report.duplicates + report.present)

@@ -1,11 +1,12 @@
-"""Event rows as PostgreSQL's binary COPY reads them, packed by NumPy without per-row work in Python.
+"""Event rows as PostgreSQL's COPY reads them, packed by NumPy without per-row work in Python.
 
-Stage: collect. Pure. Reads: spooled events (audience/event_loading.py). Writes: `Rows`, an array whose bytes are COPY
-rows.
+Stage: collect. Pure. Reads: spooled events (audience/event_loading.py). Writes: bytes for COPY.
 """
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,46 +16,108 @@ from audience.kinds import Source
 
 KEY_DTYPE = "V16"
 NO_AMOUNT = int(np.iinfo(np.int64).min)
-COPY_HEAD, COPY_TAIL = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
-FIELDS = (
-    ("contact_id", ">i8"),
-    ("item_id", ">i8"),  # 0: none
-    ("occurred_at", ">i8"),  # microseconds since 2000
-    ("source_key", KEY_DTYPE),
-    ("dwell_seconds", ">f8"),  # negative: none
-    ("amount_fen", ">i8"),  # NO_AMOUNT: none
-    ("value", ">f8"),  # NaN: none
-    ("kind", ">i2"),
-)
-_ROW = np.dtype(
-    [("num_fields", ">i2"), *(pair for name, kind in FIELDS for pair in ((f"{name}_bytes", ">i4"), (name, kind)))]
-)
+FIELDS = {
+    "contact_id": ">i8",
+    "occurred_at": ">i8",  # microseconds since 2000
+    "source_key": KEY_DTYPE,
+    "kind": ">i2",
+    "item_id": ">i8",
+    "dwell_seconds": ">f8",
+    "amount_fen": ">i8",
+    "value": ">f8",
+}
+OPTIONAL = ("item_id", "dwell_seconds", "amount_fen", "value")
 _POSTGRES_EPOCH_MICROS = 946_684_800_000_000
-
+_COPY_HEAD, _COPY_TAIL = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
 _FACTORS = (np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53))
 _SEEDS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], np.uint64)
 _STEP = np.array([0x165667B19E3779F9, 0x27D4EB2F165667C5], np.uint64)
 
-Rows = npt.NDArray[np.void]
 Keys = npt.NDArray[np.void]
+Which = npt.NDArray[Any]
 
 
-def pack(frame: pl.DataFrame, contact_ids: npt.NDArray[np.int64], item_ids: npt.NDArray[np.int64], keys: Keys) -> Rows:
-    """The rows of a spooled frame (audience/event_loading.py) with their database ids and keys."""
-    rows = np.zeros(frame.height, _ROW)
-    rows["num_fields"] = len(FIELDS)
-    for name, kind in FIELDS:
-        rows[f"{name}_bytes"] = np.dtype(kind).itemsize
-    for name, values in _columns(frame).items():
-        rows[name] = values
-    rows["contact_id"], rows["item_id"], rows["source_key"] = contact_ids, item_ids, keys
-    return rows
+@dataclass(frozen=True)
+class Columns:
+    """Event rows as one array per column of `FIELDS`, with stand-ins for null (see `is_given`), beside their texts."""
+
+    arrays: dict[str, npt.NDArray[Any]]
+    texts: pl.Series | None
+
+    def __len__(self) -> int:
+        return len(self.arrays["kind"])
+
+    def take(self, which: Which) -> Self:
+        """The rows at these places, or where a mask is set."""
+        arrays = {name: values[which] for name, values in self.arrays.items()}
+        if self.texts is None:
+            return type(self)(arrays, None)
+        places = np.flatnonzero(which) if which.dtype == np.bool_ else which
+        return type(self)(arrays, self.texts[places])
+
+    def is_given(self, name: str) -> npt.NDArray[np.bool_]:
+        """Where an optional column is not null."""
+        values = self.arrays[name]
+        if name == "item_id":
+            return values != 0
+        if name == "amount_fen":
+            return values != NO_AMOUNT
+        return values >= 0 if name == "dwell_seconds" else ~np.isnan(values)
+
+    def months(self) -> npt.NDArray[np.int64]:
+        """The month of each row in UTC, counted from 1970-01."""
+        moments = (self.arrays["occurred_at"] + _POSTGRES_EPOCH_MICROS).view("datetime64[us]")
+        return moments.astype("datetime64[M]").view(np.int64)
+
+    def split_texts(self) -> tuple[Self, Self]:
+        """(rows without text, rows with text)."""
+        if self.texts is None:
+            return self, self.take(np.zeros(len(self), np.bool_))
+        has_text = self.texts.is_not_null().to_numpy()
+        return self.take(~has_text), self.take(has_text)
 
 
-def chosen(rows: Rows, which: npt.NDArray[Any]) -> Rows:
-    """The rows at these places, or where a mask is set: whole rows are copied, where NumPy would go field by field."""
-    whole: Rows = rows.view(f"V{_ROW.itemsize}")[which].view(_ROW)
-    return whole
+def columns_of(
+    frame: pl.DataFrame, contact_ids: npt.NDArray[np.int64], item_ids: npt.NDArray[np.int64], keys: Keys
+) -> Columns:
+    """A spooled frame with its database ids and keys."""
+    arrays = _value_columns(frame) | {"contact_id": contact_ids, "item_id": item_ids, "source_key": keys}
+    return Columns(arrays, frame["text"] if frame["text"].null_count() < frame.height else None)
+
+
+def binary_body(columns: Columns, names: Sequence[str]) -> bytes:
+    """The rows for `COPY t (names) FROM STDIN (FORMAT binary)`; stand-ins stay."""
+    dtype = np.dtype([("count", ">i2"), *(pair for n in names for pair in ((f"{n}_bytes", ">i4"), (n, FIELDS[n])))])
+    rows = np.empty(len(columns), dtype)
+    rows["count"] = len(names)
+    for name in names:
+        rows[f"{name}_bytes"] = np.dtype(FIELDS[name]).itemsize
+        rows[name] = columns.arrays[name]
+    return _COPY_HEAD + rows.tobytes() + _COPY_TAIL
+
+
+def csv_body(columns: Columns, *, keeps_stand_ins: bool) -> bytes:
+    """The rows for `COPY t (<FIELDS>, text) FROM STDIN (FORMAT csv)`; else stand-ins become null."""
+    table: dict[str, Any] = dict(columns.arrays)
+    table["occurred_at"] = pl.Series(columns.arrays["occurred_at"] + _POSTGRES_EPOCH_MICROS).cast(
+        pl.Datetime("us", "UTC")
+    )
+    table["source_key"] = [key.hex() for key in columns.arrays["source_key"].tolist()]
+    frame = pl.DataFrame({name: table[name] for name in FIELDS} | {"text": columns.texts})
+    if not keeps_stand_ins:
+        given = {name: pl.Series(columns.is_given(name)) for name in OPTIONAL}
+        frame = frame.with_columns(pl.when(mask).then(pl.col(name)).alias(name) for name, mask in given.items())
+    return frame.write_csv(include_header=False, quote_style="non_numeric").encode()
+
+
+def by_given(columns: Columns) -> Iterator[tuple[list[str], Columns]]:
+    """The rows in parts that lack the same optional columns: (names of the columns they have, rows)."""
+    pattern = np.zeros(len(columns), np.uint8)
+    for bit, name in enumerate(OPTIONAL):
+        pattern |= columns.is_given(name).astype(np.uint8) << bit
+    for found in np.unique(pattern):
+        missing = {name for bit, name in enumerate(OPTIONAL) if not found >> bit & 1}
+        yield [name for name in FIELDS if name not in missing], columns.take(pattern == found)
 
 
 class KeyMaker:
@@ -82,20 +145,30 @@ class KeyMaker:
         return keys
 
     def _content_keys(self, frame: pl.DataFrame) -> Keys:
-        columns = _columns(frame)
+        values = _value_columns(frame)
         parts = [
             self._contacts[frame["contact"].to_numpy()],
             self._items[frame["item"].cast(pl.Int64).fill_null(-1).to_numpy()],
-            *(_two_lanes(columns[name]) for name in ("occurred_at", "dwell_seconds", "amount_fen", "value", "kind")),
+            *(_two_lanes(values[name]) for name in ("occurred_at", "dwell_seconds", "amount_fen", "value", "kind")),
         ]
         if frame["text"].null_count() < frame.height:
-            distinct = frame["text"].unique()
-            places = frame["text"].fill_null("").replace_strict(distinct.fill_null(""), np.arange(len(distinct)))
-            parts.append(_digests(distinct.fill_null("").to_list())[places.to_numpy()])
+            distinct = frame["text"].fill_null("").unique()
+            places = frame["text"].fill_null("").replace_strict(distinct, pl.int_range(len(distinct), eager=True))
+            parts.append(_digests(distinct.to_list())[places.to_numpy()])
         state = np.full((frame.height, 2), _SEEDS, np.uint64)
         for part in parts:
             state = _mixed(state ^ _mixed(part + _STEP))
         return np.ascontiguousarray(state).view(KEY_DTYPE).ravel()
+
+
+def _value_columns(frame: pl.DataFrame) -> dict[str, npt.NDArray[Any]]:
+    return {
+        "occurred_at": frame["occurred_at"].dt.timestamp("us").to_numpy() - _POSTGRES_EPOCH_MICROS,
+        "kind": frame["kind"].to_numpy(),
+        "dwell_seconds": frame["dwell_seconds"].fill_null(-1.0).to_numpy(),
+        "amount_fen": frame["amount_fen"].fill_null(NO_AMOUNT).to_numpy(),
+        "value": frame["value"].fill_null(float("nan")).to_numpy(),
+    }
 
 
 def _digests(texts: list[str]) -> npt.NDArray[np.uint64]:
@@ -105,12 +178,8 @@ def _digests(texts: list[str]) -> npt.NDArray[np.uint64]:
 
 
 def _two_lanes(values: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
-    bits = (
-        values.astype(np.float64).view(np.uint64)
-        if values.dtype.kind == "f"
-        else values.astype(np.int64).view(np.uint64)
-    )
-    return np.repeat(bits[:, None], 2, axis=1)
+    exact = values.astype(np.float64 if values.dtype.kind == "f" else np.int64)
+    return np.repeat(exact.view(np.uint64)[:, None], 2, axis=1)
 
 
 def _mixed(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
@@ -118,13 +187,3 @@ def _mixed(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     state = (state ^ (state >> np.uint64(33))) * _FACTORS[0]
     state = (state ^ (state >> np.uint64(33))) * _FACTORS[1]
     return state ^ (state >> np.uint64(33))
-
-
-def _columns(frame: pl.DataFrame) -> dict[str, npt.NDArray[Any]]:
-    return {
-        "occurred_at": frame["occurred_at"].dt.timestamp("us").to_numpy() - _POSTGRES_EPOCH_MICROS,
-        "dwell_seconds": frame["dwell_seconds"].fill_null(-1.0).to_numpy(),
-        "amount_fen": frame["amount_fen"].fill_null(NO_AMOUNT).to_numpy(),
-        "value": frame["value"].fill_null(float("nan")).to_numpy(),
-        "kind": frame["kind"].to_numpy(),
-    }

@@ -1,22 +1,24 @@
-"""Write an upload's events into the partitioned table, within one transaction and without waiting for its end.
+"""Write an upload's events into the partitioned table, within one transaction.
 
 Stage: collect. Reads: packed rows (audience/event_packing.py). Writes: audience_event, audience_event_key.
 
-COPY cannot write into a table under row-level security, so each chunk goes by binary COPY into a temporary table and
-from there by INSERT .. SELECT. Rows whose key was certainly not seen go in directly, in the order of the table's one
-index. The few others wait in a second temporary table; at the end the database decides exactly which of them are new.
+A month that no event has been in yet is filled as a table of its own, by COPY, and attached at the end, which builds
+its indexes in one go. Into a month in use COPY is refused (row-level security), so rows go by COPY into a temporary
+table and from there by INSERT .. SELECT, in the order of the table's one index. Only rows whose key was certainly not seen go
+either way. The few others wait in a second temporary table; at the end the database decides which of them are new.
 """
 
 import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 from django.db import connection
 
 from accounts.tenancy import current_tenant_id
-from audience.event_packing import COPY_HEAD, COPY_TAIL, FIELDS, KEY_DTYPE, NO_AMOUNT, Keys, Rows, chosen
+from audience.event_packing import FIELDS, KEY_DTYPE, NO_AMOUNT, Columns, Keys, binary_body, by_given, csv_body
 from audience.kinds import Source
 from audience.sketches import KeyFilter
 
@@ -25,10 +27,12 @@ BRAND_LOCK = 0x46570002
 
 _PIECE_BYTES = 1 << 17
 _ROWS_AT_ONCE = 40_000  # fit into the session's buffers for temporary tables
+_FEW = 20_000  # rows that are looked up one by one
+_ALL = ", ".join(FIELDS)
 _CREATE = """
-CREATE TEMP TABLE {name} (contact_id bigint NOT NULL, item_id bigint NOT NULL, occurred_at timestamptz NOT NULL,
-    source_key uuid NOT NULL, dwell_seconds double precision NOT NULL, amount_fen bigint NOT NULL,
-    value double precision NOT NULL, kind smallint NOT NULL, text text) ON COMMIT DROP"""
+CREATE TEMP TABLE {name} (contact_id bigint NOT NULL, occurred_at timestamptz NOT NULL, source_key uuid NOT NULL,
+    kind smallint NOT NULL, item_id bigint NOT NULL, dwell_seconds double precision NOT NULL,
+    amount_fen bigint NOT NULL, value double precision NOT NULL, text text) ON COMMIT DROP"""
 _INSERT = f"""
 INSERT INTO audience_event (tenant_id, contact_id, item_id, batch_id, amount_fen, occurred_at, received_at, source_key,
     dwell_seconds, value, kind, source, text)
@@ -36,8 +40,7 @@ SELECT %(tenant)s, contact_id, nullif(item_id, 0), %(batch)s, nullif(amount_fen,
     source_key, CASE WHEN dwell_seconds >= 0 THEN dwell_seconds END, nullif(value, 'NaN'), kind,
     {Source.UPLOAD.value}, text"""  # constants
 _INSERT_CERTAIN = f"{_INSERT} FROM import_event"
-_INSERT_CERTAIN_KEYS = """
-INSERT INTO audience_event_key SELECT %(tenant)s, source_key FROM import_event ORDER BY source_key"""
+_INSERT_KEYS = "INSERT INTO audience_event_key SELECT %(tenant)s, source_key FROM import_key ORDER BY source_key"
 _FIND_NEW = """
 CREATE TEMP TABLE import_new ON COMMIT DROP AS SELECT DISTINCT ON (source_key) * FROM import_waiting AS w
 WHERE NOT EXISTS (SELECT FROM audience_event AS e WHERE e.tenant_id = %(tenant)s AND e.contact_id = w.contact_id
@@ -64,21 +67,47 @@ SELECT string_agg(uuid_send(source_key), ''::bytea) FROM audience_event_key WHER
 GROUP BY get_byte(uuid_send(source_key), 0)"""
 
 
-class EventWriter:
-    """The events of one import on their way into the table. Lives within one transaction."""
+@dataclass(frozen=True)
+class Parcel:
+    """Rows on their way: a COPY statement with its data, and whether the staged rows are to be inserted after it."""
 
-    def __init__(self, batch_id: int, *, has_own_ids: bool) -> None:
+    statement: str
+    body: bytes
+    num_rows: int
+    is_staged: bool = False
+    is_direct: bool = False
+
+
+class EventWriter:
+    """The events of one import on their way into the table. Lives within one transaction.
+
+    `pack` may run ahead in a thread: it does not touch the database.
+    """
+
+    def __init__(self, batch_id: int, months: npt.NDArray[np.int64], *, has_own_ids: bool) -> None:
         self._values = {"tenant": current_tenant_id(), "batch": batch_id}
         self._has_own_ids = has_own_ids
         self._seen = KeyFilter()
         self._num_waiting = 0
-        self.num_rows = 0
         self.num_written = 0
         self.num_present = 0
         with connection.cursor() as cursor:
-            cursor.execute("DROP TABLE IF EXISTS import_event, import_waiting, import_new")
+            cursor.execute("DROP TABLE IF EXISTS import_event, import_waiting, import_new, import_key")
             for name in ("import_event", "import_waiting"):
                 cursor.execute(_CREATE.format(name=name))
+            cursor.execute("CREATE TEMP TABLE import_key (source_key uuid NOT NULL) ON COMMIT DROP")
+            self._detached = self._detach(cursor, months)
+
+    def _detach(self, cursor: Any, months: npt.NDArray[np.int64]) -> dict[int, str]:
+        """Month -> the new table for it, for those that have no partition yet."""
+        tables: dict[int, str] = {}
+        for month in np.sort(months):
+            first = np.datetime64(int(month), "M").astype("datetime64[D]").item()
+            cursor.execute("SELECT audience_detach_month(%s, %s)", [first, self._values["batch"]])
+            (name,) = cursor.fetchone()
+            if name:
+                tables[int(month)] = name
+        return tables
 
     def remember_present(self, first: dt.datetime, last: dt.datetime) -> None:
         """Learn the keys of the brand's uploaded events in this time, and those it has had with ids of their own."""
@@ -89,83 +118,97 @@ class EventWriter:
                 for (keys,) in iter(cursor.fetchone, None):
                     self._seen.add(np.frombuffer(bytes(keys), KEY_DTYPE))
 
-    def find_certain(self, keys: Keys) -> npt.NDArray[np.bool_]:
-        """True for each key that no event of the brand has had, and no earlier row of the file. Pure."""
-        return self._seen.add(keys)
+    def pack(self, columns: Columns) -> Iterator[Parcel]:
+        """Rows in the order of contact and time, as parcels for `write`. Pure."""
+        is_certain = self._seen.add(columns.arrays["source_key"])
+        if not is_certain.all():
+            yield from _staged("import_waiting", columns.take(~is_certain))
+            columns = columns.take(is_certain)
+        if self._has_own_ids:
+            yield _key_parcel(columns.arrays["source_key"])
+        months = columns.months()
+        is_direct = np.isin(months, list(self._detached))
+        for month in np.unique(months[is_direct]):
+            yield from _direct(self._detached[int(month)], columns.take(months == month))
+        if not is_direct.all():
+            yield from _staged("import_event", columns.take(~is_direct) if is_direct.any() else columns)
 
-    def write(self, rows: Rows, texts: pl.Series | None, is_certain: npt.NDArray[np.bool_]) -> None:
-        """Write rows in the order of contact and time; those that are not certainly new wait for `finish`."""
-        for start in range(0, len(rows), _ROWS_AT_ONCE):
-            part = slice(start, start + _ROWS_AT_ONCE)
-            self._write_part(rows[part], texts[part] if texts is not None else None, is_certain[part])
-
-    def _write_part(self, rows: Rows, texts: pl.Series | None, is_certain: npt.NDArray[np.bool_]) -> None:
-        num_certain = int(is_certain.sum())
-        self.num_rows += len(rows)
-        self._num_waiting += len(rows) - num_certain
-        self._copy("import_waiting", rows, texts, ~is_certain)
-        if not num_certain:
-            return
-        self._copy("import_event", rows, texts, is_certain)
-        with connection.cursor() as cursor:
-            if self._has_own_ids:
-                cursor.execute(_INSERT_CERTAIN_KEYS, self._values)
-            cursor.execute(_INSERT_CERTAIN, self._values)
-            self.num_written += cursor.rowcount
-            cursor.execute("TRUNCATE import_event")
+    def write(self, parcel: Parcel) -> None:
+        """Send one parcel."""
+        _send(parcel.statement, parcel.body)
+        if parcel.is_direct:
+            self.num_written += parcel.num_rows
+        elif parcel.is_staged:
+            with connection.cursor() as cursor:
+                cursor.execute(_INSERT_CERTAIN, self._values)
+                self.num_written += cursor.rowcount
+                cursor.execute("TRUNCATE import_event")
 
     def finish(self) -> None:
-        """Write those of the waiting rows that are new."""
-        if not self._num_waiting:
-            return
+        """Attach the new months, and write those of the waiting rows that are new."""
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL work_mem = '128MB'")
-            cursor.execute("SET LOCAL enable_nestloop = off")  # the planner has no statistics of rows this new
-            cursor.execute("ANALYZE import_waiting")
-            cursor.execute(_FIND_NEW, self._values)
-            cursor.execute(_INSERT_NEW_WITH_KEYS if self._has_own_ids else _INSERT_NEW, self._values)
-            num_new = cursor.rowcount
-            if num_new < self._num_waiting:
-                cursor.execute(_COUNT_PRESENT, self._values)
-                self.num_present = cursor.fetchone()[0]
+            if self._has_own_ids:
+                cursor.execute(_INSERT_KEYS, self._values)
+            for name in self._detached.values():
+                cursor.execute("SELECT audience_attach_month(%s)", [name])
+            cursor.execute("SELECT count(*) FROM import_waiting")
+            self._num_waiting = cursor.fetchone()[0]
+            if self._num_waiting:
+                self._write_waiting(cursor)
+
+    def _write_waiting(self, cursor: Any) -> None:
+        if self._num_waiting > _FEW:  # the planner knows nothing yet of rows this new, so it is told what to do
+            cursor.execute("SET LOCAL enable_nestloop = off")
+        cursor.execute("ANALYZE import_waiting")
+        cursor.execute(_FIND_NEW, self._values)
+        cursor.execute(_INSERT_NEW_WITH_KEYS if self._has_own_ids else _INSERT_NEW, self._values)
+        num_new = cursor.rowcount
         self.num_written += num_new
+        if num_new < self._num_waiting:
+            cursor.execute(_COUNT_PRESENT, self._values)
+            self.num_present = cursor.fetchone()[0]
 
     def move(self, column: str, moved: dict[int, int]) -> None:
-        """Point rows to the contacts or items that somebody else wrote first."""
+        """Point rows to the contacts or items that somebody else wrote first; before `finish`."""
         if not moved:
             return
         values: dict[str, Any] = {**self._values, "reserved": list(moved), "actual": list(moved.values())}
         with connection.cursor() as cursor:
-            cursor.execute(_MOVE.format(table="audience_event", column=column) + _OF_BATCH, values)
+            for table in ("audience_event", *self._detached.values()):
+                cursor.execute(_MOVE.format(table=table, column=column) + _OF_BATCH, values)
             cursor.execute(_MOVE.format(table="import_waiting", column=column), values)
 
-    def _copy(self, table: str, rows: Rows, texts: pl.Series | None, is_wanted: npt.NDArray[np.bool_]) -> None:
-        if texts is not None:
-            is_texted = texts.is_not_null().to_numpy() & is_wanted
-            if is_texted.any():
-                _copy_texts(table, chosen(rows, is_texted), texts.filter(is_texted))
-                is_wanted = is_wanted & ~is_texted
-        if is_wanted.any():
-            wanted = chosen(rows, is_wanted).view(np.uint8).data
-            names = ", ".join(name for name, _kind in FIELDS)
-            _send(f"COPY {table} ({names}) FROM STDIN (FORMAT binary)", COPY_HEAD, wanted, COPY_TAIL)
+
+def _staged(table: str, columns: Columns) -> Iterator[Parcel]:
+    is_staged = table == "import_event"
+    for start in range(0, len(columns), _ROWS_AT_ONCE):
+        plain, texted = columns.take(np.arange(start, min(start + _ROWS_AT_ONCE, len(columns)))).split_texts()
+        if len(texted):
+            body = csv_body(texted, keeps_stand_ins=True)
+            yield Parcel(f"COPY {table} ({_ALL}, text) FROM STDIN (FORMAT csv)", body, len(texted), is_staged)
+        if len(plain):
+            body = binary_body(plain, list(FIELDS))
+            yield Parcel(f"COPY {table} ({_ALL}) FROM STDIN (FORMAT binary)", body, len(plain), is_staged)
 
 
-def _copy_texts(table: str, rows: Rows, texts: pl.Series) -> None:
-    names = [name for name, _kind in FIELDS if name not in ("source_key", "occurred_at")]
-    micros = pl.Series(rows["occurred_at"].astype(np.int64) + 946_684_800_000_000)
-    columns = {name: rows[name].astype(rows[name].dtype.newbyteorder("=")) for name in names} | {
-        "occurred_at": micros.cast(pl.Datetime("us", "UTC")),
-        "source_key": [key.hex() for key in rows["source_key"].tolist()],
-        "text": texts,
-    }
-    body = pl.DataFrame(columns).write_csv(include_header=False, quote_style="non_numeric").encode()
-    _send(f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT csv)", memoryview(body))
+def _direct(table: str, columns: Columns) -> Iterator[Parcel]:
+    plain, texted = columns.split_texts()
+    if len(texted):
+        body = csv_body(texted, keeps_stand_ins=False)
+        yield Parcel(f"COPY {table} ({_ALL}, text) FROM STDIN (FORMAT csv)", body, len(texted), is_direct=True)
+    for names, part in by_given(plain):
+        statement = f"COPY {table} ({', '.join(names)}) FROM STDIN (FORMAT binary)"
+        yield Parcel(statement, binary_body(part, names), len(part), is_direct=True)
 
 
-def _send(statement: str, *parts: bytes | memoryview) -> None:
+def _key_parcel(keys: Keys) -> Parcel:
+    columns = Columns({"source_key": keys, "kind": np.zeros(len(keys), np.int16)}, None)
+    return Parcel("COPY import_key FROM STDIN (FORMAT binary)", binary_body(columns, ["source_key"]), len(keys))
+
+
+def _send(statement: str, body: bytes) -> None:
+    view = memoryview(body)
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for part in parts:
-            view = memoryview(part)
-            for start in range(0, len(view), _PIECE_BYTES):
-                copy.write(view[start : start + _PIECE_BYTES])
+        for start in range(0, len(view), _PIECE_BYTES):
+            copy.write(view[start : start + _PIECE_BYTES])

@@ -45,7 +45,6 @@ class Loader(Protocol):
     """Gathers cleaned chunks without touching the database, then writes them all in the running transaction."""
 
     def add(self, cleaned: pl.DataFrame) -> None: ...
-    def make_room(self) -> None: ...
     def settle(self) -> dict[int, str]: ...
     def publish(self, undo: UndoLog, advance: Callable[[float], None]) -> None: ...
 
@@ -75,7 +74,6 @@ def run(lease: Lease) -> None:
     ):
         loader = LOADERS[cleaner.preset.writes](batch, cleaner, spool)
         _read(path, cleaner, loader, kept, progress)
-        loader.make_room()
         with tenant_scope(lease.tenant_id):
             _take_turn(lease, progress)
             _set_aside(path, cleaner, loader.settle(), kept)

@@ -79,22 +79,20 @@ class KeyFilter:
 
     def __init__(self) -> None:
         self._bits = np.zeros(1 << (self._NUM_BITS - 3), np.uint8)
-        self._owners = np.zeros(1 << 22, np.int32)
 
     def add(self, keys: npt.NDArray[np.void]) -> npt.NDArray[np.bool_]:
-        """Remember 16-byte keys; True for each that was certainly new, also among these."""
+        """Remember 16-byte keys; True for each that was certainly new, and is alone among these."""
         heads = keys.view(np.uint64)[::2]  # the keys are digests, so any 28 bits of them are random
         cells = (heads >> np.uint64(64 - self._NUM_BITS)).astype(np.int64)
         places, masks = cells >> 3, np.left_shift(1, cells & 7).astype(np.uint8)
-        is_new = self._is_alone(cells) & ((self._bits[places] & masks) == 0)
+        is_new = _is_alone(heads) & ((self._bits[places] & masks) == 0)
         for mask in np.left_shift(1, np.arange(8)).astype(np.uint8):
             self._bits[places[masks == mask]] |= mask
         return is_new
 
-    def _is_alone(self, cells: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """False for all but one of the keys that share a cell here (and for a few others)."""
-        order = np.arange(len(cells), dtype=np.int32)
-        slots = cells & (len(self._owners) - 1)
-        self._owners[slots] = order  # the last one stays
-        alone: npt.NDArray[np.bool_] = self._owners[slots] == order
-        return alone
+
+def _is_alone(heads: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    """False for numbers that occur more than once."""
+    ordered = np.sort(heads)
+    twins = ordered[1:][ordered[1:] == ordered[:-1]]
+    return ~np.isin(heads, twins) if len(twins) else np.ones(len(heads), np.bool_)

@@ -131,9 +131,6 @@ class TableLoader:
         }
         self._spool.append(pl.DataFrame([_copyable(values).alias(name) for name, values in columns.items()]))
 
-    def make_room(self) -> None:
-        """These tables have no partitions."""
-
     def settle(self) -> dict[int, str]:
         """No rule needs these files whole."""
         return {}
