@@ -1,11 +1,13 @@
 """The REST door: which key is knocking, may it do this, and how often."""
 
+import logging
 import time
 from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from redis import RedisError
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
@@ -13,6 +15,8 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from accounts.models import ApiKey
+
+logger = logging.getLogger(__name__)
 
 
 class KeyHolder:
@@ -68,6 +72,9 @@ class KeyRateThrottle(BaseThrottle):
         except ValueError:  # the first call of this minute
             num_calls = 1
             cache.add(counter, 1, timeout=120)
+        except RedisError:  # a broken counter must not close the API
+            logger.exception("api_rate_not_counted")
+            return True
         return num_calls <= settings.API_RATE_PER_MINUTE
 
     def wait(self) -> float:

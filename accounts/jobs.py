@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 from celery import current_app, shared_task
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -26,6 +27,8 @@ from accounts.tenancy import current_tenant_id, system_scope, tenant_scope
 from common.errors import Conflict, FanwiseError, JobCancelled
 
 logger = logging.getLogger(__name__)
+DATABASE_AWAY = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
+"""The connection was lost; COPY raises psycopg's own errors."""
 _REHINT_AFTER = timedelta(minutes=3)
 
 
@@ -148,7 +151,7 @@ class Lease:
             try:
                 with tenant_scope(self.tenant_id):
                     self._renew(lease_until=_lease_end())
-            except (OperationalError, InterfaceError):  # the database is away: try again at the next beat
+            except DATABASE_AWAY:  # try again at the next beat
                 logger.warning("job_heartbeat_failed", extra={"job": self.job.pk})
                 connection.close()
         connection.close()
@@ -194,7 +197,7 @@ def run(tenant_id: int, job_id: int, work: Callable[[Lease], None]) -> None:
         logger.warning("job_lease_lost", extra={"job": job_id})
     except FanwiseError as error:
         lease.end(Job.State.FAILED, error)
-    except (OperationalError, InterfaceError):  # the lease runs out and `revive` hands the job to the next worker
+    except DATABASE_AWAY:  # the lease runs out and `revive` hands the job to the next worker
         logger.exception("job_database_away", extra={"job": job_id})
         connection.close()
     except Exception:  # the task base: an unknown error ends the job visibly, and the log has the trace

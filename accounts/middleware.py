@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
@@ -16,6 +17,8 @@ from accounts.models import Membership
 from accounts.tenancy import tenant_scope
 
 API_PREFIX = "/api/v1/"
+_FORM_BYTES = 1024**2
+"""What the form around an upload may take."""
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -30,6 +33,11 @@ class TenantMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Refuse what no view could use."""
+        if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+            raise Http404  # no id and no search holds NUL, and PostgreSQL refuses it
+        if int(request.META.get("CONTENT_LENGTH") or 0) > settings.UPLOAD_MAX_BYTES + _FORM_BYTES:
+            return HttpResponse(status=413)  # before a byte of it is kept
         return self.get_response(request)
 
     def process_view(
@@ -73,5 +81,7 @@ class TenantMiddleware:
 
 
 def client_ip(request: HttpRequest) -> str | None:
-    """The peer's address as the web server saw it."""
+    """The caller's address: the peer's, or behind our proxy the one the proxy wrote last."""
+    if settings.BEHIND_PROXY:
+        return request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip() or None
     return request.META.get("REMOTE_ADDR") or None

@@ -11,6 +11,7 @@ from django.db.models.query import QuerySet
 from django.utils import timezone
 
 from accounts.actors import Actor, record
+from accounts.locks import Lock, take_turn
 from audience.models import Consent, Contact, Event, Identity
 from common.errors import Conflict
 from common.text import sort_key
@@ -32,6 +33,7 @@ def upsert(rows: Iterable[dict[str, Any]], by: Actor) -> tuple[int, int]:
     """
     wanted = {str(row["external_id"]): row for row in rows}
     with transaction.atomic():
+        take_turn(Lock.CONTACTS)
         known = {c.external_id: c for c in Contact.objects.filter(external_id__in=wanted).select_for_update()}
         fresh: list[Contact] = []
         changed: list[Contact] = []
@@ -40,7 +42,7 @@ def upsert(rows: Iterable[dict[str, Any]], by: Actor) -> tuple[int, int]:
             _apply(contact, row)
             (changed if external_id in known else fresh).append(contact)
         Contact.objects.bulk_create(fresh, batch_size=1000)
-        Contact.objects.bulk_update(changed, [*WRITABLE, "name_sort"], batch_size=500)
+        Contact.objects.bulk_update(changed, [*WRITABLE, "name_sort", "updated_at"], batch_size=500)
         for contact in [*fresh, *changed]:
             row = wanted[contact.external_id]
             _add_identities(contact, row.get("identities", []))
@@ -55,6 +57,7 @@ def _apply(contact: Contact, row: dict[str, Any]) -> None:
         if name in row:
             setattr(contact, name, row[name])
     contact.name_sort = sort_key(contact.name)
+    contact.updated_at = timezone.now()
 
 
 def _add_identities(contact: Contact, identities: Iterable[dict[str, str]]) -> None:

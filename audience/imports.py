@@ -111,7 +111,8 @@ def change_layout(batch: Import, encoding: str, delimiter: str, by: Actor) -> No
 
     Raises a named `UnreadableFile`, or `Conflict` once the upload is in work or done; then nothing has changed.
     """
-    if batch.state != Import.State.DRAFT and not _has_failed(batch):
+    held = Import.objects.select_for_update(of=("self",)).select_related("job").get(pk=batch.pk)
+    if held.state != Import.State.DRAFT and not _has_failed(held):
         raise Conflict(_("This upload is already in work or done. Upload the file again to import it once more."))
     with uploads.local_copy(batch.file) as path:
         layout = detect(path, encoding=encoding, delimiter=delimiter)

@@ -1,6 +1,5 @@
 """Event rows as integrators send them: checked one by one, recorded together. Stage: collect. Writes audience_event."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ from catalog import items
 from common.errors import BadInput
 
 MAX_ROWS = 1000
-_MAX_ID, _MAX_TEXT = 128, 2000
+_MAX_ID, _MAX_TEXT, _MAX_NUMBER = 128, 2000, 1e300
 
 
 @dataclass
@@ -92,9 +91,14 @@ def _parse(row: Any, fallback_id: str) -> dict[str, Any]:
     return parsed
 
 
+def _can_be_stored(text: str) -> bool:
+    """PostgreSQL takes neither NUL nor half of a surrogate pair."""
+    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _read_id(value: Any, name: str) -> str:
     text = "" if value is None else str(value)
-    if isinstance(value, dict | list | bool) or len(text) > _MAX_ID or "\x00" in text:
+    if isinstance(value, dict | list | bool) or len(text) > _MAX_ID or not _can_be_stored(text):
         raise RowError(f"{name}_invalid", "%(name)s must be a text of at most 128 characters.", name=name)
     return text
 
@@ -102,7 +106,7 @@ def _read_id(value: Any, name: str) -> str:
 def _read_text(value: Any, name: str) -> str | None:
     if value is None:
         return None
-    if not isinstance(value, str) or len(value) > _MAX_TEXT or "\x00" in value:
+    if not isinstance(value, str) or len(value) > _MAX_TEXT or not _can_be_stored(value):
         raise RowError(f"{name}_invalid", "%(name)s must be a text of at most 2000 characters.", name=name)
     return value
 
@@ -110,7 +114,8 @@ def _read_text(value: Any, name: str) -> str | None:
 def _read_number(value: Any, name: str) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not -_MAX_NUMBER <= value <= _MAX_NUMBER:  # NaN fails every comparison
         raise RowError(f"{name}_invalid", "%(name)s must be a number.", name=name)
     return float(value)
 

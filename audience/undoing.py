@@ -10,8 +10,10 @@ from typing import Any
 from django.core.files.storage import default_storage
 from django.db import connection
 from django.utils.translation import gettext_noop as _
+from psycopg.types.json import Jsonb
 
 from accounts.jobs import Lease
+from accounts.locks import Lock, take_turn
 from accounts.tenancy import current_tenant_id, tenant_scope
 from audience.models import Import
 from audience.undo_log import iterate_log
@@ -42,6 +44,7 @@ def run(lease: Lease) -> None:
         batch = Import.objects.get(job_id=lease.job.pk)
     lease.progress(0, 1, _("Undoing"))
     with tenant_scope(lease.tenant_id):
+        take_turn(Lock.IMPORT)  # an import being written may count on rows which this undo takes away
         _delete_events(batch)
         if batch.undo_file:
             _restore(batch)
@@ -54,12 +57,16 @@ def run(lease: Lease) -> None:
 
 
 def _delete_events(batch: Import) -> None:
+    """The events and their keys, so that a corrected file may bring the same ids again."""
     if batch.first_event_at is None:
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM audience_event WHERE tenant_id = %s AND batch_id = %s AND occurred_at BETWEEN %s AND %s",
-            [current_tenant_id(), batch.pk, batch.first_event_at, batch.last_event_at],
+            "WITH gone AS (DELETE FROM audience_event WHERE tenant_id = %(tenant)s AND batch_id = %(batch)s "
+            "AND occurred_at BETWEEN %(first)s AND %(last)s RETURNING tenant_id, source_key) "
+            "DELETE FROM audience_event_key k USING gone "
+            "WHERE k.tenant_id = gone.tenant_id AND k.source_key = gone.source_key",
+            {**_values(batch), "first": batch.first_event_at, "last": batch.last_event_at},
         )
 
 
@@ -79,8 +86,6 @@ def _restore(batch: Import) -> None:
 def _put_back(batch: Import, table: str, rows: Sequence[tuple[int, dict[str, Any]]]) -> None:
     if not rows:
         return
-    from psycopg.types.json import Jsonb
-
     columns = sorted(rows[0][1])
     sets = ", ".join(f"{name} = b.{name}" for name in columns)
     picked = ", ".join(f"(jsonb_populate_record(NULL::{table}, pair.before)).{name}" for name in columns)

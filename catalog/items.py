@@ -7,9 +7,11 @@ from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
 from django.db import transaction
 from django.db.models import Count, F, Func, OrderBy, Q, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from accounts.actors import Actor, record
+from accounts.locks import Lock, take_turn
 from accounts.tenancy import current_tenant_id
 from catalog.models import Item
 from catalog.pictures import is_kept
@@ -36,6 +38,7 @@ def upsert(rows: Iterable[dict[str, Any]], by: Actor) -> tuple[int, int]:
     """Write items by `external_id`; fields that a row leaves out keep their value. Returns (created, updated)."""
     wanted = {str(row["external_id"]): row for row in rows}
     with transaction.atomic():
+        take_turn(Lock.ITEMS)
         known = {item.external_id: item for item in Item.objects.filter(external_id__in=wanted).select_for_update()}
         fresh: list[Item] = []
         changed: list[Item] = []
@@ -44,7 +47,7 @@ def upsert(rows: Iterable[dict[str, Any]], by: Actor) -> tuple[int, int]:
             _apply(item, row)
             (changed if external_id in known else fresh).append(item)
         Item.objects.bulk_create(fresh, batch_size=1000)
-        Item.objects.bulk_update(changed, WRITABLE, batch_size=500)
+        Item.objects.bulk_update(changed, [*WRITABLE, "updated_at"], batch_size=500)
         record(by, "upsert", "items", str(len(wanted)), created=len(fresh), updated=len(changed))
     return len(fresh), len(changed)
 
@@ -53,6 +56,7 @@ def _apply(item: Item, row: dict[str, Any]) -> None:
     for name in WRITABLE:
         if name in row:
             setattr(item, name, row[name])
+    item.updated_at = timezone.now()
     _check_address(_is_url, item.url)
     if not is_kept(item.picture, current_tenant_id()):
         _check_address(_is_https, item.picture)

@@ -3,8 +3,8 @@
 import logging
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
-from django.db import connection, transaction
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, ValidationError
+from django.db import DataError, connection, transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLPattern, URLResolver, include, path
 from django.utils.translation import gettext as _
@@ -31,6 +31,7 @@ _STATUS: list[tuple[type[FanwiseError], int]] = [
     (Conflict, status.HTTP_409_CONFLICT),
     (NotEnoughData, status.HTTP_409_CONFLICT),
 ]
+_UNUSABLE = (DataError, UnicodeEncodeError, RecursionError, ValidationError)
 
 
 def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
@@ -40,9 +41,15 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
     if isinstance(error, FanwiseError):
         code = next((number for kind, number in _STATUS if isinstance(error, kind)), status.HTTP_400_BAD_REQUEST)
         return Response({"code": error.code, "detail": explain(error)}, status=code)
+    if isinstance(error, RequestDataTooBig):
+        body = {"code": "too_large", "detail": _("The body is too large. Send fewer rows at a time.")}
+        return Response(body, status=status.HTTP_413_REQUEST_ENTITY_TOO_LARGE)
+    if isinstance(error, _UNUSABLE):
+        detail = _("Some text cannot be stored (NUL, half a character), or the body is nested too deep.")
+        return Response({"code": "bad_input", "detail": detail}, status=status.HTTP_400_BAD_REQUEST)
     if isinstance(error, exceptions.ValidationError):
-        body = {"code": "invalid", "detail": _("Some fields need another value."), "fields": error.detail}
-        return Response(body, status=status.HTTP_400_BAD_REQUEST)
+        fields = {"code": "invalid", "detail": _("Some fields need another value."), "fields": error.detail}
+        return Response(fields, status=status.HTTP_400_BAD_REQUEST)
     known = exception_handler(error, context)
     if known is None:
         logger.exception("api_call_failed")

@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Max, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from accounts import jobs
 from accounts.actors import Actor, record
+from accounts.locks import Lock, take_turn
 from accounts.models import Job
-from accounts.tenancy import current_tenant_id, system_scope, tenant_scope
+from accounts.tenancy import system_scope, tenant_scope
 from common.errors import Conflict
 from common.text import sha256_hex
 from modeling.models import Purpose, TrainingPoint, TrainingRun
@@ -72,7 +73,7 @@ def start(plan: Plan, by: Actor, *, force: bool = False) -> tuple[TrainingRun, b
     `force` trains again anyway. Raises Conflict while another deep run of the brand and purpose is under way.
     """
     with transaction.atomic():
-        _take_turn()
+        take_turn(Lock.TRAINING_START)
         same = None if force else matching_result(plan)
         if same is not None:
             return same, False
@@ -90,7 +91,7 @@ def start_simple(by: Actor) -> TrainingRun | None:
     if not plan.recipe.readiness().is_enough:
         return None
     with transaction.atomic():
-        _take_turn()
+        take_turn(Lock.TRAINING_START)
         return matching_result(plan) or _create(plan, by, SIMPLE_TASK, SIMPLE_QUEUE)
 
 
@@ -127,7 +128,7 @@ def cancel(run: TrainingRun, by: Actor) -> None:
 def retry(run: TrainingRun, by: Actor) -> None:
     """Put a failed or cancelled run back into its queue; it goes on from its checkpoint unless that was damaged."""
     with transaction.atomic():
-        _take_turn()
+        take_turn(Lock.TRAINING_START)
         if run.preset != SIMPLE:
             _refuse_second(run.purpose)
         if run.job.error_code == "file_corrupt":
@@ -170,9 +171,3 @@ def _refuse_second(purpose: str) -> None:
             _("Another training for this purpose is under way (%(code)s). Wait until it has ended, or cancel it."),
             code=other.code,
         )
-
-
-def _take_turn() -> None:
-    """Serialise starts of one brand until the transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [0x46570003, current_tenant_id() % 2**31])

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from accounts.actors import Actor, record
+from accounts.locks import Lock, take_turn
 from accounts.tenancy import current_tenant_id
 from common.errors import Conflict
 from common.text import new_code
@@ -112,7 +113,7 @@ def drop_files(new: NewVersion) -> None:
 
 def register(run: TrainingRun, fitted: list[NewVersion], verdict: dict[str, Any]) -> list[ModelVersion]:
     """Number the run's models and add them as candidates, in the running transaction."""
-    _take_turn()
+    take_turn(Lock.MODEL_VERSIONS)
     last = ModelVersion.objects.filter(purpose=run.purpose).aggregate(last=Max("number"))["last"] or 0
     versions = [
         ModelVersion(
@@ -135,7 +136,7 @@ def register(run: TrainingRun, fitted: list[NewVersion], verdict: dict[str, Any]
 def promote(version: ModelVersion, by: Actor) -> ModelVersion:
     """Make the version live and retire the one that was. Raises GateRefused, FileCorrupt, Conflict."""
     with transaction.atomic():
-        _take_turn()
+        take_turn(Lock.MODEL_VERSIONS)
         version.refresh_from_db()
         if version.stage == Stage.LIVE:
             raise Conflict(_("This version is already live."))
@@ -151,7 +152,7 @@ def promote(version: ModelVersion, by: Actor) -> ModelVersion:
 def roll_back(purpose: str, by: Actor) -> ModelVersion:
     """Make the version live that served before; the present one is retired and no later roll-back returns to it."""
     with transaction.atomic():
-        _take_turn()
+        take_turn(Lock.MODEL_VERSIONS)
         present, version = live(purpose), previous(purpose)
         if present is None or version is None:
             raise Conflict(_("No earlier version has served, so there is nothing to roll back to."))
@@ -165,7 +166,7 @@ def roll_back(purpose: str, by: Actor) -> ModelVersion:
 def retire(version: ModelVersion, by: Actor) -> ModelVersion:
     """Put a candidate away. Raises Conflict for the live version and for one already retired."""
     with transaction.atomic():
-        _take_turn()
+        take_turn(Lock.MODEL_VERSIONS)
         if not ModelVersion.objects.filter(pk=version.pk, stage=Stage.CANDIDATE).update(stage=Stage.RETIRED):
             raise Conflict(_("Only a candidate can be retired. Promote another version first if this one is live."))
         version.stage = Stage.RETIRED
@@ -205,12 +206,6 @@ def _switch(present: ModelVersion | None, version: ModelVersion) -> None:
         present.save(update_fields=["stage", "promoted_at"])
     version.stage = Stage.LIVE
     version.save(update_fields=["stage", "promoted_at"])
-
-
-def _take_turn() -> None:
-    """Serialise changes of one brand's versions until the transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [0x46570002, current_tenant_id() % 2**31])
 
 
 def _record(by: Actor, verb: str, version: ModelVersion, **details: Any) -> None:

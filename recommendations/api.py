@@ -59,7 +59,7 @@ class ProfileViewSet(TenantViewSet):
 
 def _num_items(request: Request) -> int:
     raw = request.query_params.get("num_items", "10")
-    if not raw.isdecimal():
+    if not raw.isdecimal() or len(raw) > 3:
         raise BadInput("num_items must be a whole number from 1 to 50.")
     return int(raw)
 

@@ -6,6 +6,7 @@ import pytest
 
 from accounts.tenancy import tenant_scope
 from audience.models import Event
+from catalog.models import Item
 
 URL = "/api/v1/imports/"
 TEXT = """\
@@ -96,3 +97,27 @@ def test_a_waiting_import_is_cancelled_and_brings_nothing(api, brand, work):
     assert api.post(f"{URL}{code}/cancel/").json()["job"]["state"] == "cancelled"
     work()
     assert num_events(brand) == 0
+
+
+def test_after_an_undo_the_same_ids_may_come_again(api, brand, work):
+    text = "记录编号,用户ID,内容ID,行为,时间\ne1,u1,a1,阅读,2026-10-01 12:00:00\n"
+    mapping = {"source_id": "记录编号", "contact": "用户ID", "item": "内容ID", "kind": "行为", "occurred_at": "时间"}
+    for _time in range(2):
+        code = send(api, text).json()["code"]
+        confirm(api, code, {"mapping": mapping})
+        work()
+        assert num_events(brand) == 1
+        api.post(f"{URL}{code}/undo/")
+        work()
+        assert num_events(brand) == 0
+
+
+def test_an_undo_keeps_what_somebody_changed_since(api, brand, work):
+    code = send(api, "商品编号,标题,类型\np1,龙井,商品\np2,普洱,商品\n", "items.csv").json()["code"]
+    assert confirm(api, code, {"preset": "items"}).status_code == 202
+    work()
+    api.patch("/api/v1/items/p1/", {"title": "明前龙井"}, content_type="application/json")
+    api.post(f"{URL}{code}/undo/")
+    work()
+    with tenant_scope(brand):
+        assert list(Item.objects.values_list("external_id", "title")) == [("p1", "明前龙井")]
