@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from redis import RedisError
 from rest_framework.authentication import BaseAuthentication
@@ -38,7 +39,9 @@ class ApiKeyAuthentication(BaseAuthentication):
         if key is not None:
             return KeyHolder(key), key
         if request.headers.get("Authorization"):
-            raise AuthenticationFailed("This API key is unknown, expired or revoked. Make a new one under Developer.")
+            raise AuthenticationFailed(
+                _("This API key is unknown, expired or revoked. Make a new one under Settings, API keys.")
+            )
         return None
 
     def authenticate_header(self, request: Request) -> str:
@@ -48,7 +51,7 @@ class ApiKeyAuthentication(BaseAuthentication):
 class HasScope(BasePermission):
     """A view names the scope per method in `required_scopes`; a method without one is refused."""
 
-    message = "This API key lacks the scope for this call."
+    message = _("This API key lacks the scope for this call.")
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if not isinstance(request.auth, ApiKey):

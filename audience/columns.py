@@ -42,6 +42,10 @@ class Guess:
     sureness: dict[str, float]  # by field
 
 
+_IDENTITIES = ("openid", "unionid")
+"""A platform's ids; they name the contact only where no column has the brand's own id."""
+
+
 def unit_of(header: str) -> str:
     """The unit a header names, such as `停留时长(毫秒)` or `dwell_ms`: ms, s, min, h, yuan, fen or ''."""
     match = _UNIT.search(unicodedata.normalize("NFKC", header).strip().lower())
@@ -66,14 +70,18 @@ def _guess_preset(preset: Preset, headers: tuple[str, ...], sample: pl.DataFrame
         for index, header in enumerate(headers)
         if (score := _score(field, header, sample[header]))
     ]
+    if any(name == "external_id" and _plain(header) not in _IDENTITIES for *_rank, name, header in scores):
+        scores = [row for row in scores if not (row[2] == "external_id" and _plain(row[3]) in _IDENTITIES)]
     mapping: Mapping = {}
     sureness: dict[str, float] = {}
     for score, _index, name, header in sorted(scores, key=lambda row: row[:2], reverse=True):
         if name not in mapping and header not in mapping.values():
             mapping[name] = header
             sureness[name] = round(min(score, 1.0), 2)
-    if _plain(mapping.get("external_id", "")) in ("openid", "unionid"):  # it names the contact and is an identity too
-        mapping.setdefault(_plain(mapping["external_id"]), mapping["external_id"])
+    if _plain(mapping.get("external_id", "")) in _IDENTITIES:  # it names the contact and is an identity too
+        identity = _plain(mapping["external_id"])
+        mapping.setdefault(identity, mapping["external_id"])
+        sureness.setdefault(identity, sureness["external_id"])
     in_order = {field.name: mapping[field.name] for field in preset.fields if field.name in mapping}
     return Guess(preset.name, in_order, _confidence(preset, sureness, len(headers)), sureness)
 

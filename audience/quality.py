@@ -106,7 +106,7 @@ class Tally:
             if len(reason.lines) < _MAX_LINES:
                 reason.lines.append(row.line)
             if len(reason.examples) < _MAX_EXAMPLES:
-                reason.examples.append(row.raw)
+                reason.examples.append(row.raw.replace("\0", "␀"))  # JSON in PostgreSQL holds no NUL
 
     def miss(self, name: str, missing: int, unreadable: int) -> None:
         """Count empty and unreadable cells of a mapped field."""

@@ -34,7 +34,7 @@ class ItemSerializer(serializers.ModelSerializer[Item]):
 
     @extend_schema_field(serializers.CharField())
     def get_picture_url(self, item: Item) -> str:
-        return address(item)
+        return str(self.context["request"].build_absolute_uri(address(item)))
 
 
 class ItemBatchSerializer(serializers.Serializer[Any]):

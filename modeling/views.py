@@ -43,7 +43,7 @@ def show_home(request: BrandRequest) -> HttpResponse:
     return render(request, "modeling/home.html", context)
 
 
-@needs(Can.VIEW, write=Can.TRAIN)
+@needs(Can.TRAIN)
 @require_http_methods(["GET", "HEAD", "POST"])
 def start_run(request: BrandRequest) -> HttpResponse:
     """The form with the readiness bar, and a new run; an existing result of the same data and settings is offered."""

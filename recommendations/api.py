@@ -29,18 +29,17 @@ class RecommendationViewSet(TenantViewSet):
     @extend_schema(parameters=[_NUM_ITEMS, _KINDS], responses=SlateSerializer)
     def for_contact(self, request: Request, external_id: str) -> Response:
         """Recommendations for one contact. An event recorded now changes the next answer."""
-        contact = contact_by_external_id(external_id)
-        return Response(slates.recommend(contact, _num_items(request), _kinds(request)).to_dict())
+        return _answer(request, slates.recommend_to(external_id, _num_items(request), _kinds(request)))
 
     @extend_schema(parameters=[_NUM_ITEMS, _KINDS], responses=SlateSerializer)
     def for_anyone(self, request: Request) -> Response:
         """Recommendations for a visitor nobody knows: popular and new items."""
-        return Response(slates.recommend(None, _num_items(request), _kinds(request)).to_dict())
+        return _answer(request, slates.recommend(None, _num_items(request), _kinds(request)))
 
     @extend_schema(parameters=[_NUM_ITEMS], responses=SlateSerializer)
     def similar(self, request: Request, external_id: str) -> Response:
         """Items like this one."""
-        return Response(slates.similar(item_for(external_id), _num_items(request)).to_dict())
+        return _answer(request, slates.similar(item_for(external_id), _num_items(request)))
 
 
 class ProfileViewSet(TenantViewSet):
@@ -55,6 +54,16 @@ class ProfileViewSet(TenantViewSet):
         """A contact's interests, activity, recency/frequency/money, preferred hours and scores, with provenance."""
         profile: dict[str, Any] = profiles.profile_of(contact_by_external_id(external_id)).to_dict()
         return Response({"profile": profile})
+
+
+def _answer(request: Request, slate: slates.Slate) -> Response:
+    """The slate with whole picture addresses, because apps and mini programs show it elsewhere."""
+    body = slate.to_dict()
+    root = request.build_absolute_uri("/").rstrip("/")
+    for item in body["items"]:
+        if item["picture"].startswith("/"):
+            item["picture"] = root + item["picture"]
+    return Response(body)
 
 
 def _num_items(request: Request) -> int:

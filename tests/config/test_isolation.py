@@ -74,7 +74,9 @@ def addresses(route, brand_slug, theirs):
     """The route with each of the other brand's ids in its parameters (every kind of id, since codes share a shape)."""
     names = [name for name in parameters(route) if name != "brand"]
     base = re.sub(r"<(?:\w+:)?brand>", brand_slug, route)
-    ids = [value for values in theirs.values() for value in values if value.isdigit() or "<int:" not in base]
+    numbered = [name.removesuffix("_id") for name in re.findall(r"<int:(\w+)>", base)]
+    kinds = numbered or theirs.keys()  # database ids mean something in their own table only
+    ids = [value for kind in kinds for value in theirs[kind]]
     for value in ids if names else [None]:
         address = base
         for name in names:
