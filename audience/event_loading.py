@@ -16,6 +16,7 @@ from audience.event_writing import EventWriter, Parcel
 from audience.idmaps import Numbering, contact_ids, item_ids
 from audience.layouts import LINE
 from audience.models import Import
+from audience.parsing import local_seconds
 from audience.prefetching import ahead
 from audience.quality import QualityReport
 from audience.rules import MAX_DWELL_SECONDS, MIN_DWELL_VALUES
@@ -57,7 +58,7 @@ class EventLoader:
             self._item_numbers.encode(rows["item"]).alias("item"),
         )
         self._widen(rows["occurred_at"])
-        self._months.update(rows["occurred_at"].to_numpy().astype("datetime64[M]").view(np.int64).tolist())
+        self._months.update(np.unique(rows["occurred_at"].to_numpy().astype("datetime64[M]")).view(np.int64).tolist())
         if self._options.dwell_quantile:
             self._dwell.add(rows["dwell_seconds"])
         if self._max_rate:
@@ -135,9 +136,8 @@ class EventLoader:
 
     def _with_minutes(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The rows whose time has a clock, with the column `minute`: a bare date says nothing about the minute."""
-        local = pl.col("occurred_at").dt.convert_time_zone(self._options.time_zone)
-        seconds = local.dt.replace_time_zone(None).dt.epoch("s")
-        return rows.with_columns(minute=seconds // 60).filter(seconds % 86_400 != 0)
+        seconds = local_seconds(rows["occurred_at"], self._options.time_zone)
+        return rows.with_columns((seconds // 60).alias("minute")).filter(seconds % 86_400 != 0)
 
     def _widen(self, moments: pl.Series) -> None:
         first, last = moments.min(), moments.max()

@@ -4,8 +4,8 @@ Stage: collect. Reads: packed rows (audience/event_packing.py). Writes: audience
 
 A month that no event has been in yet is filled as a table of its own, by COPY, and attached at the end, which builds
 its indexes in one go. Into a month in use COPY is refused (row-level security), so rows go by COPY into a temporary
-table and from there by INSERT .. SELECT, in the order of the table's one index. Only rows whose key was certainly not seen go
-either way. The few others wait in a second temporary table; at the end the database decides which of them are new.
+table and from there by INSERT .. SELECT, in the order of the table's one index. Only rows whose key was certainly not
+seen go either way. The few others wait in a second temporary table; at the end the database decides which are new.
 """
 
 import datetime as dt
@@ -158,9 +158,10 @@ class EventWriter:
                 self._write_waiting(cursor)
 
     def _write_waiting(self, cursor: Any) -> None:
-        if self._num_waiting > _FEW:  # the planner knows nothing yet of rows this new, so it is told what to do
-            cursor.execute("SET LOCAL enable_nestloop = off")
         cursor.execute("ANALYZE import_waiting")
+        is_few = self._num_waiting <= _FEW  # the planner knows nothing yet of rows this new, so it is told what to do
+        for method in ("hashjoin", "mergejoin") if is_few else ("nestloop",):
+            cursor.execute(f"SET LOCAL enable_{method} = off")
         cursor.execute(_FIND_NEW, self._values)
         cursor.execute(_INSERT_NEW_WITH_KEYS if self._has_own_ids else _INSERT_NEW, self._values)
         num_new = cursor.rowcount

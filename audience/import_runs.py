@@ -84,9 +84,11 @@ def run(lease: Lease) -> None:
 
 def _read(path: Path, cleaner: Cleaner, loader: Loader, kept: RejectsFile, progress: ProgressReporter) -> None:
     tally, size = cleaner.tally, path.stat().st_size
-    with ahead(lambda: decode(path, cleaner.layout)) as chunks:
-        for chunk in chunks:
-            cleaned = cleaner.clean(chunk.frame)
+    with (
+        ahead(lambda: decode(path, cleaner.layout), depth=1) as chunks,
+        ahead(lambda: ((chunk, cleaner.clean(chunk.frame)) for chunk in chunks), depth=1) as pairs,
+    ):
+        for chunk, cleaned in pairs:
             loader.add(cleaned.frame)
             tally.report.rows += chunk.num_rows
             for rows in (chunk.rejected, cleaned.rejected):

@@ -3,6 +3,7 @@
 A cell that holds text but cannot be read comes out null; blanks were made null before (`without_blanks`).
 """
 
+import datetime as dt
 import re
 from collections.abc import Callable
 from functools import partial
@@ -14,6 +15,7 @@ BLANKS = ("", "null", "none", "nan", "n/a", "na", "nil", "undefined", "\\n", "#n
 """Cell texts that mean "missing" (compared without case and blanks at the ends)."""
 
 _UTC_US = pl.Datetime("us", "UTC")
+_MAX_DAYS = 4000
 _PLAIN_TIMES = tuple(
     f"{date}{clock}"
     for date in ("%Y-%m-%d", "%Y/%m/%d", "%Y年%m月%d日")
@@ -114,9 +116,38 @@ def _plain_times(text: pl.Series, form: str, zone: str) -> pl.Series:
 
 
 def _localised(local: pl.Series, zone: str) -> pl.Series:
+    """Local times as UTC; a time the clocks skipped is null, of one they passed twice the first counts."""
     if local.null_count() == len(local):
         return local.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    offset = constant_offset(local, zone)
+    if offset is not None:
+        return (local - offset).dt.replace_time_zone("UTC")
     return local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
+
+
+def constant_offset(moments: pl.Series, zone: str) -> dt.timedelta | None:
+    """What the zone adds to UTC, if it does not change while these moments last; None if it does.
+
+    Shifting by a constant is many times faster than asking for every moment. Looking at each day finds every change,
+    because no zone changes its clocks twice within two days.
+    """
+    first, last = moments.min(), moments.max()
+    if not isinstance(first, dt.datetime) or not isinstance(last, dt.datetime):
+        return None
+    days = (last - first).days + 3
+    if days > _MAX_DAYS:
+        return None
+    start, zone_info = first.replace(tzinfo=None) - dt.timedelta(days=1), ZoneInfo(zone)
+    offsets = {(start + dt.timedelta(days=day)).replace(tzinfo=zone_info).utcoffset() for day in range(days + 1)}
+    return offsets.pop() if len(offsets) == 1 else None
+
+
+def local_seconds(moments: pl.Series, zone: str) -> pl.Series:
+    """UTC moments as seconds of the local clock since 1970-01-01 00:00 local."""
+    offset = constant_offset(moments, zone)
+    if offset is not None:
+        return moments.dt.epoch("s") + int(offset.total_seconds())
+    return moments.dt.convert_time_zone(zone).dt.replace_time_zone(None).dt.epoch("s")
 
 
 def _numeric_times(text: pl.Series, zone: str) -> pl.Series:

@@ -25,7 +25,7 @@ class ProgressReporter:
         self._is_direct = connection.in_atomic_block
         self._latest: tuple[int, int, str] | None = None
         self._changed = threading.Event()
-        self._is_over = False
+        self._stop = threading.Event()
         self._thread = threading.Thread(target=self._write_all, daemon=True, name="progress")
 
     def __enter__(self) -> Self:
@@ -40,7 +40,7 @@ class ProgressReporter:
 
     def close(self) -> None:
         """Stop writing; before the job publishes, so that nobody waits for its row."""
-        self._is_over = True
+        self._stop.set()
         self._changed.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -54,19 +54,19 @@ class ProgressReporter:
         self._lease.check()
 
     def _write_all(self) -> None:
-        while not self._is_over:
+        while not self._stop.is_set():
             self._changed.wait()
             self._changed.clear()
-            if self._latest is not None and not self._is_over:
+            if self._latest is not None and not self._stop.is_set():
                 self._write(*self._latest)
-                threading.Event().wait(_INTERVAL_SECONDS)
+                self._stop.wait(_INTERVAL_SECONDS)
         connection.close()
 
     def _write(self, done: int, total: int, stage: str) -> None:
         try:
             self._lease.progress(done, total, stage)
         except (JobCancelled, LeaseLost):
-            self._is_over = True  # the worker's own thread sees it at its next `at`
+            self._stop.set()  # the worker's own thread sees it at its next `at`
         except (OperationalError, InterfaceError):  # the database is away: the worker notices by itself
             logger.warning("import_progress_failed", extra={"job": self._lease.job.pk})
             connection.close()

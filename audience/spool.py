@@ -11,7 +11,7 @@ from typing import Self
 
 import polars as pl
 
-_GROUP_ROWS = 250_000
+_GROUP_ROWS = 100_000
 
 
 class Spool:
@@ -46,7 +46,7 @@ class Spool:
             yield pl.read_ipc(self._path(place))
 
     def groups(self) -> Iterator[pl.DataFrame]:
-        """The kept rows in frames of about 250,000: larger sorted runs are cheaper to index."""
+        """The kept rows in frames of about 100,000: larger sorted runs are cheaper to index."""
         waiting: list[pl.DataFrame] = []
         for frame in self.frames():
             waiting.append(frame)
