@@ -8,8 +8,10 @@ size (2,000 contacts with 60 acts each, month partitions since 2020) and publish
 
 Every line is JSON: name, value, unit, and for gated figures goal and ok. Exit status 1 when one is not ok.
 `p50_over_raw`: p50 over HTTP, one request after the other, minus p50 of matrix-vector product and top 10 in NumPy on
-the same item vectors, one thread, both taken in turns. `p99_over_p50`: constant request rate (open loop, the latency
-counts from the planned start) at half of the measured saturation. The load generator shares the cores with all else.
+the same item vectors, one thread, both taken in turns; `p5_request` shows what is left when busy neighbours pause.
+`p99_over_p50`: constant request rate (open loop, the latency counts from the planned start) at half of the measured
+saturation. `freshness_max`: from sending an act to the first answer that knows it. The load generator shares the cores
+with all else.
 """
 
 import argparse
@@ -38,10 +40,10 @@ from config import local, prepare, supervisor  # noqa: E402
 NUM_CONTACTS = 2000
 ACTS_EACH = 60
 NUM_KEYS = 32  # the rate limit is per key
-ROUNDS = 6
+ROUNDS = 10
 PER_ROUND = 60
 WIDTH = 64
-GOALS = {"p50_over_raw": 3.0, "p99_over_p50": 3.0, "freshness_p99": 1.0}
+GOALS = {"p50_over_raw": 3.0, "p99_over_p50": 3.0, "freshness_max": 1.0}
 
 
 # --- a brand to ask about ---------------------------------------------------------------------------------------------
@@ -326,6 +328,7 @@ def measure(port: int, brand: dict[str, Any], num_items: int, seconds: float) ->
     requests, raws = measure_in_turns(asker)
     report(f"p50_raw@{num_items}", statistics.median(raws), "ms")
     report(f"p50_request@{num_items}", statistics.median(requests), "ms")
+    report(f"p5_request@{num_items}", sorted(requests)[len(requests) // 20], "ms")
     over_raw = statistics.median(requests) - statistics.median(raws)
     report(f"p50_over_raw@{num_items}", over_raw, "ms", GOALS["p50_over_raw"])
     saturation = saturate(port, brand, seconds / 2)
@@ -335,8 +338,8 @@ def measure(port: int, brand: dict[str, Any], num_items: int, seconds: float) ->
     report(f"p50_half_load@{num_items}", p50, "ms")
     report(f"p99_half_load@{num_items}", p99, "ms")
     report(f"p99_over_p50@{num_items}", p99 / p50, "ratio", GOALS["p99_over_p50"])
-    fresh = sorted(measure_freshness(asker))
-    report(f"freshness_p99@{num_items}", fresh[-1], "s", GOALS["freshness_p99"])
+    fresh = measure_freshness(asker)
+    report(f"freshness_max@{num_items}", max(fresh), "s", GOALS["freshness_max"])
 
 
 @contextmanager

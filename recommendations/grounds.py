@@ -52,8 +52,8 @@ class Grounds:
     """Everything reasons are made of."""
 
     now: datetime
-    names: Mapping[int, tuple[str, str]]
-    """Item id -> title and external id, of the items of the causes among others."""
+    items: Mapping[int, Item]
+    """By id; those of the causes among others."""
     causes: Mapping[int, Cause]
     about: Item | None = None
     """The item that the others go with, for similar items."""
@@ -74,9 +74,10 @@ class Grounds:
         if ranking.source == "content":
             return reasons.plain(reasons.NEW_FOR_YOU)
         cause = self.causes.get(item_id)
-        if cause is None or cause.item_id not in self.names:
+        item = self.items.get(cause.item_id) if cause else None
+        if cause is None or item is None:
             return reasons.plain(reasons.FOR_YOU)
-        return reasons.because(cause.kind, *self.names[cause.item_id])
+        return reasons.because(cause.kind, str(item), item.external_id)
 
     @cached_property
     def _people_week(self) -> dict[int, int]:

@@ -1,13 +1,13 @@
 """The brand's catalogue as arrays, so that rules are applied to all items at once.
 
 Stage: prediction. Reads catalog.Item; writes nothing. A table lives in the memory of one process until the catalogue
-changes (see serving.py). Names, pictures and prices are not here: a slate reads those of its own few items afresh.
+changes (see serving.py). Names, pictures and prices are read when an item is shown for the first time.
 Shapes: N items (ascending database id), P pairs of item and tag, K items asked for.
 """
 
 import time
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, LiteralString
 
@@ -29,6 +29,10 @@ _COLUMNS: LiteralString = """SELECT
         string_agg(int4send(CASE category WHEN '' THEN 0 ELSE hashtext(category) END), '' ORDER BY id),
         string_agg(int8send(extract(epoch FROM coalesce(published_at, created_at))::bigint), '' ORDER BY id)
     FROM catalog_item WHERE tenant_id = %s"""
+_SHOWN = ("id", "tenant_id", "external_id", "kind", "title", "url", "category", "price_fen", "picture", "state")
+"""In the order of the model's fields, as `from_db` wants them."""
+_ITEMS: LiteralString = """SELECT id, tenant_id, external_id, kind, title, url, category, price_fen, picture, state
+    FROM catalog_item WHERE tenant_id = %s AND id = ANY(%s)"""
 _TAGS: LiteralString = """SELECT string_agg(int8send(id) || int4send(hashtext(tag)), '')
     FROM catalog_item, unnest(tags) AS tag WHERE tenant_id = %s"""
 
@@ -51,6 +55,7 @@ class ItemTable:
     """Hash of the category; 0 for none."""
     born_N: Int64Array
     """Unix seconds of publishing, or of entering the catalogue."""
+    _items: dict[int, Item] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def read(cls, stamp: str) -> "ItemTable":
@@ -79,6 +84,17 @@ class ItemTable:
         """Positions of the items that are in the table; the others are left out."""
         positions_K, is_known_K = index_of(self.ids_N, np.fromiter(item_ids, np.int64, len(item_ids)))
         return positions_K[is_known_K]
+
+    def items(self, item_ids: Collection[int]) -> Mapping[int, Item]:
+        """What is shown of these items, by id (others may be in it, too); items that are gone are missing.
+
+        Not to be changed: they are kept with the table.
+        """
+        unread = [item_id for item_id in item_ids if item_id not in self._items]
+        if unread:
+            rows = fetch_prepared(_ITEMS, [self.tenant_id, unread])
+            self._items.update((row[0], Item.from_db("default", _SHOWN, row)) for row in rows)
+        return self._items
 
     def allowed(self, kinds: Collection[str]) -> BoolArray:
         """is_allowed_N: active, and of one of the kinds when any are given."""

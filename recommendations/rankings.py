@@ -7,6 +7,7 @@ Shapes: N items of a model (or of the table), K ranked items.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from hashlib import blake2b
 
 import numpy as np
@@ -36,6 +37,11 @@ class Ask:
     who: int = 0
     """Contact id; 0 for anybody."""
 
+    @cached_property
+    def banned_K(self) -> Int64Array:
+        """The banned ids as an array."""
+        return np.fromiter(self.banned, np.int64, len(self.banned))
+
     @property
     def depth(self) -> int:
         """How many candidates a ranking gives, so that rules still find enough among them."""
@@ -62,8 +68,7 @@ class Ranking:
 def by_model(served: ServedModel, history: History, ask: Ask, table: ItemTable) -> Ranking:
     """The model's best items for this history; simple models only rank items that somebody has met."""
     scores_N = served.recommender.scores(history) + served.mask_N(table, ask.kinds)
-    banned = np.fromiter(ask.banned, np.int64, len(ask.banned))
-    indices, is_known = index_of(served.recommender.item_keys_N, banned)
+    indices, is_known = index_of(served.recommender.item_keys_N, ask.banned_K)
     scores_N[indices[is_known]] = _NEVER
     best_K = find_best(scores_N, ask.depth)
     is_signal_K = scores_N[best_K] > (0 if served.recommender.kind in ("item_knn", "popularity") else _NEVER)
@@ -144,11 +149,10 @@ def find_best(scores_N: FloatArray, k: int) -> Int32Array:
     The k-th best of all block maxima is a lower bound of the k-th best score, so only few scores are sorted.
     """
     num_whole = len(scores_N) // _BLOCK * _BLOCK
-    if num_whole // _BLOCK <= 2 * k:
-        candidates = np.arange(len(scores_N))
-    else:
-        maxima = scores_N[:num_whole].reshape(-1, _BLOCK).max(axis=1)
-        candidates = np.flatnonzero(scores_N >= np.partition(maxima, len(maxima) - k)[len(maxima) - k])
+    few = scores_N[:num_whole].reshape(-1, _BLOCK).max(axis=1) if num_whole // _BLOCK > 2 * k else scores_N
+    place = max(len(few) - k, 0)
+    bound = np.partition(few, place)[place] if len(few) else _NEVER
+    candidates = np.flatnonzero(scores_N >= bound)
     order = np.lexsort((candidates, -scores_N[candidates]))[:k]
     return candidates[order].astype(np.int32)
 
@@ -160,8 +164,7 @@ def _new_items(ask: Ask, table: ItemTable) -> Int64Array:
 
 def not_banned(positions: Int64Array, ask: Ask, table: ItemTable) -> Int64Array:
     """Those of the positions whose items may be shown."""
-    banned = np.fromiter(ask.banned, np.int64, len(ask.banned))
-    return positions[table.allowed(ask.kinds)[positions] & ~np.isin(table.ids_N[positions], banned)]
+    return positions[table.allowed(ask.kinds)[positions] & ~np.isin(table.ids_N[positions], ask.banned_K)]
 
 
 def _negative_age_days(table: ItemTable, positions: NDArray[np.integer], now: datetime) -> FloatArray:

@@ -12,12 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from itertools import islice
-from typing import Any, LiteralString
+from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
-from accounts.tenancy import current_tenant_id
 from audience.models import Contact
 from catalog.models import Item
 from catalog.pictures import address
@@ -31,7 +30,6 @@ from recommendations.drafts import Draft, Pick
 from recommendations.grounds import Grounds, find_causes
 from recommendations.histories import Behaviour
 from recommendations.item_tables import KINDS
-from recommendations.queries import fetch_prepared
 from recommendations.rankings import Ask, Ranking
 from recommendations.reasons import Reason
 from recommendations.serving import Receiver, ServedModel, Showroom
@@ -54,10 +52,6 @@ FALLBACKS = {
     NEW_CONTACT: _("Too little is known of this person yet: what is popular and new."),
 }
 """Why the live model did not lead, for people."""
-_SHOWN = ("id", "tenant_id", "external_id", "kind", "title", "url", "category", "price_fen", "picture", "state")
-"""In the order of the model's fields, as `from_db` wants them."""
-_ITEMS: LiteralString = """SELECT id, tenant_id, external_id, kind, title, url, category, price_fen, picture, state
-    FROM catalog_item WHERE tenant_id = %s AND id = ANY(%s)"""
 
 
 @lru_cache(maxsize=10_000)
@@ -229,7 +223,7 @@ def _novelty(showroom: Showroom, served: ServedModel | None, ask: Ask, behaviour
     if behaviour is None:
         return rankings.by_novelty(ask, table)
     among = rankings.unknown_new_items(served, ask, table)
-    likes_K = table.positions_of(behaviour.item_ids)
+    likes_K = table.positions_of(behaviour.item_ids if len(among) else ())
     return replace(rankings.by_content(likes_K, among, ask, table), is_personal=True)
 
 
@@ -263,15 +257,14 @@ def _neighbour_model(showroom: Showroom) -> ServedModel | None:
 
 
 def _finish(draft: Draft, ask: Ask, fallback: str, about: Item | None = None) -> Slate:
-    """Read what is shown of the items, drop those that left the catalogue meanwhile, and give reasons."""
+    """Look up what is shown of the items, drop those that left the catalogue meanwhile, and give reasons."""
     causes = find_causes(draft)
     item_ids = draft.table.ids_N[[pick.position for pick in draft.picks]].tolist()
-    needed = [*item_ids, *(act.item_id for act in causes.values())]
-    known = {row[0]: row for row in fetch_prepared(_ITEMS, [current_tenant_id(), needed])}
-    grounds = Grounds(ask.now, {pk: (row[4] or row[2], row[2]) for pk, row in known.items()}, causes, about)
+    items = draft.table.items([*item_ids, *(act.item_id for act in causes.values())])
+    grounds = Grounds(ask.now, items, causes, about)
     shown: list[SlateItem] = []
     for pick, item_id in zip(draft.picks, item_ids, strict=True):
-        item = Item.from_db("default", _SHOWN, known[item_id]) if item_id in known else None
+        item = items.get(item_id)
         if item is not None and item.state == Item.State.ACTIVE:
             reason = grounds.reason_of(pick.ranking, item_id, draft.table.born_N[pick.position])
             shown.append(SlateItem(len(shown) + 1, item, pick.score, pick.ranking.source, reason))
