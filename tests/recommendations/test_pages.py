@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts.models import Tenant
 from accounts.tenancy import tenant_scope
 from audience.kinds import EventKind
+from audience.models import Engagement, Import
 from modeling.models import Purpose
 from recommendations.charts import interest_radar
 from recommendations.interests import Interest
@@ -136,3 +137,14 @@ def test_a_radar_needs_three_axes_and_has_the_strongest_at_the_rim() -> None:
     assert radar is not None
     assert radar.shape.split()[0] == "0.0,-84.0"
     assert [axis.anchor for axis in radar.axes] == ["middle", "start", "end"]
+
+
+def test_the_profile_of_somebody_in_an_engagement_table_shows_its_numbers(
+    as_owner: Client, filled: Shop, brand: Tenant
+):
+    with tenant_scope(brand):
+        upload = Import.objects.create(filename="weixin_data.csv", file="x", size_bytes=1, sha256="0" * 64)
+        Engagement.objects.create(contact=filled.lin, batch=upload, likes=3, time_spent=120, label=True)
+    page = as_owner.get(f"/b/brand/recommendations/profile/{filled.lin.code}/")
+    assert page.status_code == 200
+    assert "weixin_data.csv" in page.content.decode()
