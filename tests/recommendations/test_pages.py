@@ -10,7 +10,6 @@ from accounts.models import Tenant
 from accounts.tenancy import tenant_scope
 from audience.kinds import EventKind
 from audience.models import Engagement, Import
-from audience.models import Engagement, Import
 from modeling.models import Purpose
 from recommendations.charts import interest_radar
 from recommendations.interests import Interest
@@ -98,15 +97,6 @@ def test_the_profile_part_names_numbers_and_their_origin(english: Client, filled
     for part in ("饮品", "observed", "42 %", "modelled", "3 acts in 90 days", "Because you liked “好茶”"):
         assert part in text
     assert response.context["profile"].contact == filled.lin
-
-
-def test_the_profile_part_shows_an_uploaded_engagement_row(english: Client, filled: Shop, brand: Tenant) -> None:
-    with tenant_scope(brand):
-        batch = Import.objects.create(filename="weixin_data.csv", file="f", size_bytes=1, sha256="0" * 64)
-        Engagement.objects.create(contact=filled.lin, batch=batch, likes=37, label=True)
-    text = english.get(f"/b/brand/recommendations/profile/{filled.lin.code}/").content.decode()
-    for part in ("From the engagement table", "37", "weixin_data.csv", "0 observed, 1 uploaded"):
-        assert part in text
 
 
 def test_the_profile_of_somebody_who_never_acted_says_so(english: Client, brand: Tenant) -> None:
