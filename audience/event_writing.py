@@ -41,19 +41,21 @@ SELECT %(tenant)s, contact_id, nullif(item_id, 0), %(batch)s, nullif(amount_fen,
     {Source.UPLOAD.value}, text"""  # constants
 _INSERT_CERTAIN = f"{_INSERT} FROM import_event"
 _INSERT_KEYS = "INSERT INTO audience_event_key SELECT %(tenant)s, source_key FROM import_key ORDER BY source_key"
+_SAME = """FROM audience_event AS e WHERE e.tenant_id = %(tenant)s AND e.contact_id = w.contact_id
+    AND e.occurred_at = w.occurred_at AND e.source_key = w.source_key"""
+_EXISTS = f"EXISTS (SELECT {_SAME}{{more}})"
+_EXISTS_ONE_BY_ONE = f"(SELECT true {_SAME}{{more}} LIMIT 1) IS NOT NULL"
+"""A subquery that cannot become a join: each row is looked up by the index, whatever the statistics say."""
 _FIND_NEW = """
 CREATE TEMP TABLE import_new ON COMMIT DROP AS SELECT DISTINCT ON (source_key) * FROM import_waiting AS w
-WHERE NOT EXISTS (SELECT FROM audience_event AS e WHERE e.tenant_id = %(tenant)s AND e.contact_id = w.contact_id
-    AND e.occurred_at = w.occurred_at AND e.source_key = w.source_key)"""
+WHERE NOT {exists}"""
 _TAKE_FREE_KEYS = """
 WITH free AS (INSERT INTO audience_event_key SELECT %(tenant)s, source_key FROM import_new
     ON CONFLICT DO NOTHING RETURNING source_key)"""
 _INSERT_NEW = f"{_INSERT} FROM import_new ORDER BY contact_id, occurred_at"
 _INSERT_NEW_WITH_KEYS = f"{_TAKE_FREE_KEYS} {_INSERT} FROM import_new JOIN free USING (source_key)"
-_COUNT_PRESENT = """
-SELECT count(*) FROM import_waiting AS w WHERE EXISTS (SELECT FROM audience_event AS e WHERE e.tenant_id = %(tenant)s
-    AND e.contact_id = w.contact_id AND e.occurred_at = w.occurred_at AND e.source_key = w.source_key
-    AND e.batch_id IS DISTINCT FROM %(batch)s)"""
+_COUNT_PRESENT = "SELECT count(*) FROM import_waiting AS w WHERE {exists}"
+_OF_OTHERS = " AND e.batch_id IS DISTINCT FROM %(batch)s"
 _MOVE = """
 UPDATE {table} SET {column} = actual
 FROM unnest(%(reserved)s::bigint[], %(actual)s::bigint[]) AS pair (reserved, actual) WHERE {column} = reserved"""
@@ -159,15 +161,15 @@ class EventWriter:
 
     def _write_waiting(self, cursor: Any) -> None:
         cursor.execute("ANALYZE import_waiting")
-        is_few = self._num_waiting <= _FEW  # the planner knows nothing yet of rows this new, so it is told what to do
-        for method in ("hashjoin", "mergejoin") if is_few else ("nestloop",):
-            cursor.execute(f"SET LOCAL enable_{method} = off")
-        cursor.execute(_FIND_NEW, self._values)
+        exists = _EXISTS_ONE_BY_ONE if self._num_waiting <= _FEW else _EXISTS
+        if self._num_waiting > _FEW:
+            cursor.execute("SET LOCAL enable_nestloop = off")  # the statistics know nothing of rows this new
+        cursor.execute(_FIND_NEW.format(exists=exists.format(more="")), self._values)
         cursor.execute(_INSERT_NEW_WITH_KEYS if self._has_own_ids else _INSERT_NEW, self._values)
         num_new = cursor.rowcount
         self.num_written += num_new
         if num_new < self._num_waiting:
-            cursor.execute(_COUNT_PRESENT, self._values)
+            cursor.execute(_COUNT_PRESENT.format(exists=exists.format(more=_OF_OTHERS)), self._values)
             self.num_present = cursor.fetchone()[0]
 
     def move(self, column: str, moved: dict[int, int]) -> None:
