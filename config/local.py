@@ -201,9 +201,15 @@ def _launch_postgres(services: Services, log: Path) -> subprocess.Popen[str]:
     return _start_server([str(postgres_program(services.home, "postgres")), "-D", str(data), *options], data, log)
 
 
+def _is_up(is_there: Callable[[], bool], answers: Callable[[], bool]) -> bool:
+    """Whether the server runs; one that was killed this moment and is not gone yet counts as down."""
+    wait_until(lambda: not is_there() or answers(), 5)
+    return is_there()
+
+
 def _start_postgres(state: Path, services: Services) -> None:
     log = log_path(state, "postgres")
-    is_up = _postmaster(services.postgres_data) is not None
+    is_up = _is_up(lambda: _postmaster(services.postgres_data) is not None, lambda: _postgres_answers(services))
     if not is_up:
         services = move_ports(state, services, postgres_port=free_port(services.postgres_port))
     process = None if is_up else _launch_postgres(services, log)
@@ -265,7 +271,7 @@ def _launch_redis(services: Services, log: Path) -> subprocess.Popen[str]:
 
 def _start_redis(state: Path, services: Services) -> None:
     log = log_path(state, "redis")
-    is_up = bool(processes_in(services.redis_data))
+    is_up = _is_up(lambda: bool(processes_in(services.redis_data)), lambda: _redis_answers(services))
     if not is_up:
         services = move_ports(state, services, redis_port=free_port(services.redis_port))
     process = None if is_up else _launch_redis(services, log)
