@@ -22,9 +22,6 @@ from audience.event_packing import FIELDS, KEY_DTYPE, NO_AMOUNT, Columns, Keys, 
 from audience.kinds import Source
 from audience.sketches import KeyFilter
 
-BRAND_LOCK = 0x46570002
-"""First key of the advisory lock that imports of one brand take, one after the other."""
-
 _PIECE_BYTES = 1 << 17
 _ROWS_AT_ONCE = 40_000  # fit into the session's buffers for temporary tables
 _FEW = 20_000  # rows that are looked up one by one

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import polars as pl
 from django.db import connection
 
+from accounts.locks import Lock, take_turn
 from accounts.tenancy import current_tenant_id
 
 _ASK_AT_ONCE = 20_000
@@ -21,13 +22,13 @@ _CONTACT_SQL = """
 INSERT INTO audience_contact (id, tenant_id, code, external_id, name, name_sort, gender, age_band, region, city, tags,
     attributes, is_personalisation_off, created_at, updated_at)
 SELECT id, %(tenant)s, code, external_id, '', '', '', '', '', '', '{}', '{}', false, now(), now()
-FROM import_new_row
+FROM import_new_row ORDER BY external_id
 ON CONFLICT (tenant_id, external_id) DO NOTHING"""
 _ITEM_SQL = """
 INSERT INTO catalog_item (id, tenant_id, external_id, kind, title, text, url, category, author, tags, picture,
     attributes, state, created_at, updated_at)
 SELECT id, %(tenant)s, external_id, %(kind)s, '', '', '', '', '', '{}', '', '{}', 'active', now(), now()
-FROM import_new_row
+FROM import_new_row ORDER BY external_id
 ON CONFLICT (tenant_id, external_id) DO NOTHING"""
 
 
@@ -51,8 +52,9 @@ class Numbering:
 class IdMap:
     """Database ids for the texts of one numbering, in one table."""
 
-    def __init__(self, table: str, insert_sql: str, *, creates: bool, **fields: Any) -> None:
+    def __init__(self, table: str, lock: Lock, insert_sql: str, *, creates: bool, **fields: Any) -> None:
         self._table = table
+        self._lock = lock
         self._insert_sql = insert_sql
         self._creates = creates
         self._fields = fields
@@ -93,6 +95,7 @@ class IdMap:
             return {}
         moved: dict[int, int] = {}
         values = {"tenant": current_tenant_id(), **self._fields}
+        take_turn(self._lock)
         with connection.cursor() as cursor:
             cursor.execute("CREATE TEMP TABLE import_new_row (id bigint, external_id text, code text) ON COMMIT DROP")
             with cursor.copy("COPY import_new_row FROM STDIN") as copy:
@@ -124,12 +127,12 @@ class IdMap:
 
 def contact_ids() -> IdMap:
     """Ids of contacts; unknown people become bare contacts."""
-    return IdMap("audience_contact", _CONTACT_SQL, creates=True)
+    return IdMap("audience_contact", Lock.CONTACTS, _CONTACT_SQL, creates=True)
 
 
 def item_ids(*, creates: bool, kind: str) -> IdMap:
     """Ids of items; with `creates` unknown ones become untitled items of this kind."""
-    return IdMap("catalog_item", _ITEM_SQL, creates=creates, kind=kind)
+    return IdMap("catalog_item", Lock.ITEMS, _ITEM_SQL, creates=creates, kind=kind)
 
 
 def new_codes(count: int, length: int = 12) -> list[str]:

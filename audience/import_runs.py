@@ -19,12 +19,12 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from accounts.jobs import Lease
+from accounts.locks import Lock, try_turn
 from accounts.tenancy import tenant_scope
 from audience import uploads
 from audience.cleaning import Cleaner
 from audience.decoding import decode
 from audience.event_loading import EventLoader
-from audience.event_writing import BRAND_LOCK
 from audience.layouts import LINE, Layout
 from audience.models import Import
 from audience.options import Options
@@ -75,7 +75,7 @@ def run(lease: Lease) -> None:
         loader = LOADERS[cleaner.preset.writes](batch, cleaner, spool)
         _read(path, cleaner, loader, kept, progress)
         with tenant_scope(lease.tenant_id):
-            _take_turn(lease, progress)
+            _await_turn(progress)
             _set_aside(path, cleaner, loader.settle(), kept)
             loader.publish(log, partial(_advance, progress, batch.size_bytes))
             progress.close()
@@ -113,13 +113,9 @@ def _set_aside(path: Path, cleaner: Cleaner, reasons: dict[int, str], kept: Reje
         kept.add(rows)
 
 
-def _take_turn(lease: Lease, progress: ProgressReporter) -> None:
+def _await_turn(progress: ProgressReporter) -> None:
     """Imports of one brand run one after the other, so that the second sees what the first brought."""
-    while True:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [BRAND_LOCK, lease.tenant_id % 2**31])
-            if cursor.fetchone()[0]:
-                return
+    while not try_turn(Lock.IMPORT):
         progress.at(0, 1, _("Waiting for another import"))
         time.sleep(_TURN_SECONDS)
 

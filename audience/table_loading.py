@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 from django.db import connection
 
+from accounts.locks import Lock, take_turn
 from accounts.tenancy import current_tenant_id
 from audience import parsing
 from audience.cleaning import Cleaner
@@ -44,6 +45,7 @@ class Table:
     key: str  # the column that says what a row is about
     columns: dict[str, str]  # column -> type, of what a file may fill
     bare: dict[str, str]  # column -> SQL, of a new row where the file says nothing
+    lock: Lock  # taken by all who write the table row by row
     merged: str  # the jsonb column that takes the extra columns
     changed: dict[str, str] = field(default_factory=dict)  # column -> SQL, instead of the file's value
     always: dict[str, str] = field(default_factory=dict)  # column -> SQL, written with every change
@@ -67,6 +69,7 @@ CONTACTS = Table(
         "created_at": "now()",
         "updated_at": "now()",
     },
+    lock=Lock.CONTACTS,
     merged="attributes",
     always={"updated_at": "now()"},
     aside=tuple(_IDENTITY_KINDS),
@@ -91,6 +94,7 @@ ITEMS = Table(
         "created_at": "now()",
         "updated_at": "now()",
     },
+    lock=Lock.ITEMS,
     merged="attributes",
     changed={"state": "CASE WHEN t.state = 'draft' AND t.title = '' AND r.title <> '' THEN 'active' ELSE t.state END"},
     always={"updated_at": "now()"},
@@ -105,6 +109,7 @@ ENGAGEMENT = Table(
         "label": "boolean",
     },
     bare={**dict.fromkeys(_ENGAGEMENT_NUMBERS, "0"), "batch_id": "%(batch)s"},
+    lock=Lock.IMPORT,
     merged="extra",
     always={"batch_id": "%(batch)s"},
 )
@@ -138,6 +143,7 @@ class TableLoader:
     def publish(self, undo: UndoLog, advance: Callable[[float], None]) -> None:
         """Write the rows in the running transaction, and complete the report."""
         report = self._tally.report
+        take_turn(self.table.lock)
         self._stage(advance)
         report.duplicates = self._drop_twins()
         self._tally.touch("duplicates", report.duplicates)

@@ -44,7 +44,8 @@ def run(lease: Lease) -> None:
         batch = Import.objects.get(job_id=lease.job.pk)
     lease.progress(0, 1, _("Undoing"))
     with tenant_scope(lease.tenant_id):
-        take_turn(Lock.IMPORT)  # an import being written may count on rows which this undo takes away
+        for lock in (Lock.IMPORT, Lock.CONTACTS, Lock.ITEMS):  # others may count on rows which this undo takes away
+            take_turn(lock)
         _delete_events(batch)
         if batch.undo_file:
             _restore(batch)
@@ -106,16 +107,21 @@ def _delete_created(batch: Import) -> None:
             for row in iterate_log(batch.undo_file):
                 for row_id in row.get("created", ()):
                     copy.write_row((row["table"], row_id))
+        cursor.execute("SET LOCAL enable_nestloop = off")  # whole tables are compared; the statistics may say otherwise
         for table in _ORDER:
-            free = "".join(
-                f" AND NOT EXISTS (SELECT FROM {other} o WHERE o.tenant_id = t.tenant_id AND o.{column} = t.id)"
-                for other, column in _NEEDED_BY.get(table, ())
-            )
+            values = {"table": table, **_values(batch)}
+            for other, column in _NEEDED_BY.get(table, ()):
+                cursor.execute(
+                    "DELETE FROM undo_row WHERE name = %(table)s AND id IN "
+                    f"(SELECT {column} FROM {other} WHERE tenant_id = %(tenant)s)",  # noqa: S608  # our own names
+                    values,
+                )
             cursor.execute(
                 f"DELETE FROM {table} t USING undo_row u WHERE u.name = %(table)s AND t.tenant_id = %(tenant)s "  # noqa: S608
-                f"AND t.id = u.id AND {_IS_UNTOUCHED[table]}{free}",
-                {"table": table, **_values(batch)},
+                f"AND t.id = u.id AND {_IS_UNTOUCHED[table]}",
+                values,
             )
+        cursor.execute("SET LOCAL enable_nestloop = on")
         cursor.execute("DROP TABLE undo_row")
 
 
