@@ -112,8 +112,8 @@ def _delete_created(batch: Import) -> None:
             values = {"table": table, **_values(batch)}
             for other, column in _NEEDED_BY.get(table, ()):
                 cursor.execute(
-                    "DELETE FROM undo_row WHERE name = %(table)s AND id IN "
-                    f"(SELECT {column} FROM {other} WHERE tenant_id = %(tenant)s)",  # noqa: S608  # our own names
+                    "DELETE FROM undo_row WHERE name = %(table)s AND id IN "  # noqa: S608  # our own names
+                    f"(SELECT {column} FROM {other} WHERE tenant_id = %(tenant)s)",
                     values,
                 )
             cursor.execute(
