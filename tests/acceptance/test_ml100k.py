@@ -44,8 +44,8 @@ def upload_by_form(client, name, preset):
         answer = client.post("/b/brand/data/upload/", {"file": file})
     assert answer.status_code == 302, answer.content.decode()[:2000]
     page = client.get(f"{answer.url}?preset={preset}")
-    mapping_form, options_form = page.context["mapping_form"], page.context["options_form"]
-    fields = {bound.html_name: bound.value() for form in (mapping_form, options_form) for bound in form}
+    bounds = [*page.context["options_form"], *(column.choice for column in page.context["columns"])]
+    fields = {bound.html_name: bound.value() for bound in bounds}
     fields = {key: value for key, value in fields.items() if value not in (None, "", False)}
     fields |= {"preset": preset}
     if preset == "events":
@@ -88,7 +88,8 @@ def test_by_the_web_form_then_again_by_the_api(as_owner, api, brand, work, run_i
         live = ModelVersion.objects.get(stage="live")
         bought = set(Event.objects.filter(contact__external_id="1").values_list("item__external_id", flat=True))
     slate = api.get("/api/v1/contacts/1/recommendations/?num_items=10").json()
-    assert (len(slate["items"]), slate["is_personal"], slate["model"]["version"]) == (10, True, live.code)
+    assert (len(slate["items"]), slate["model"]["version"]) == (10, live.code)
+    assert slate["is_personal"] == (live.kind != "popularity")  # the gate may find that popularity predicts best
     assert bought
     page = as_owner.get("/b/brand/models/versions/")
     assert page.status_code == 200
