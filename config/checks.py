@@ -6,7 +6,10 @@ from typing import Any
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
+
+from connectors.secrets import parse_keys
 
 _ROLE = (
     "SELECT rolsuper OR rolbypassrls, EXISTS (SELECT 1 FROM pg_class WHERE relkind IN ('r', 'p') "
@@ -32,6 +35,17 @@ def site_role_is_bound(
         hint = "Run migrations as the owner (DATABASE_OWNER_URL) and the site as another role (DATABASE_URL)."
         found.append(Error("The site's database role owns the tables.", hint=hint, id="fanwise.E002"))
     return found
+
+
+@register(Tags.security, deploy=True)
+def secrets_are_sealed(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Without a master key no secret of a connected account could be stored or read."""
+    try:
+        parse_keys(tuple(settings.FIELD_ENCRYPTION_KEYS))
+    except ImproperlyConfigured as error:
+        hint = "Make one: python -c 'import base64, os; print(base64.b64encode(os.urandom(32)).decode())'"
+        return [Error(str(error), hint=hint, id="fanwise.E004")]
+    return []
 
 
 @register(Tags.security, deploy=True)

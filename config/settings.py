@@ -14,6 +14,8 @@ DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="")
 if not SECRET_KEY:
     raise ImproperlyConfigured("SECRET_KEY is empty. Start through ./run, or set a random value of 50+ characters.")
+FIELD_ENCRYPTION_KEYS: list[str] = env.list("FIELD_ENCRYPTION_KEYS", default=[])
+"""Master keys of stored secrets, 32 random bytes in base64 each: the first encrypts, all decrypt."""
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
@@ -36,6 +38,7 @@ INSTALLED_APPS = [
     "accounts",
     "catalog",
     "audience",
+    "connectors",
     "modeling",
     "recommendations",
     "campaigns",
@@ -210,6 +213,19 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 X_FRAME_OPTIONS = "DENY"
+
+# --- WeChat ---
+WECHAT_API_URL = env.str("WECHAT_API_URL", default="https://api.weixin.qq.com")
+SIMULATOR_URL = env.str("SIMULATOR_URL", default="")
+"""Address of the platform simulator; with it, practice accounts may be connected."""
+PUBLIC_URL = env.str("PUBLIC_URL", default="")
+"""Address under which WeChat reaches this site, when it differs from the one in the browser."""
+PUSH_KEEP_DAYS = env.int("PUSH_KEEP_DAYS", default=30)
+DELETION_DELAY_DAYS = env.int("DELETION_DELAY_DAYS", default=15)
+OPEN_PLATFORM_APP_ID = env.str("OPEN_PLATFORM_APP_ID", default="")
+OPEN_PLATFORM_SECRET = env.str("OPEN_PLATFORM_SECRET", default="")
+OPEN_PLATFORM_TOKEN = env.str("OPEN_PLATFORM_TOKEN", default="")
+OPEN_PLATFORM_AES_KEYS: list[str] = env.list("OPEN_PLATFORM_AES_KEYS", default=[])
 
 # --- REST API ---
 API_RATE_PER_MINUTE = env.int("API_RATE_PER_MINUTE", default=1200)

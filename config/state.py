@@ -1,5 +1,6 @@
 """The one ignored folder with everything ./run keeps: secrets, logs, data of the embedded servers, uploads, models."""
 
+import base64
 import json
 import os
 import secrets
@@ -77,6 +78,14 @@ def secret_key(state: Path) -> str:
     path = state / "secret_key"
     if not path.exists():
         write_private(path, secrets.token_urlsafe(50))
+    return path.read_text()
+
+
+def field_key(state: Path) -> str:
+    """The master key of stored secrets (FIELD_ENCRYPTION_KEYS): generated once."""
+    path = state / "field_key"
+    if not path.exists():
+        write_private(path, base64.b64encode(secrets.token_bytes(32)).decode())
     return path.read_text()
 
 

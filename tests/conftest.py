@@ -4,6 +4,7 @@ The test database is made and migrated by the schema's owner; the tests then run
 row-level security binds them as it binds the product.
 """
 
+import base64
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +58,7 @@ def _empty_events_after_a_transactional_test(request: pytest.FixtureRequest) -> 
 def _fresh_cache_and_files(tmp_path: Path, settings) -> Iterator[None]:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.MODEL_DIR = tmp_path / "models"
+    settings.FIELD_ENCRYPTION_KEYS = [base64.b64encode(bytes(32)).decode()]
     settings.STORAGES = settings.STORAGES | {
         "default": {
             "BACKEND": "django.core.files.storage.FileSystemStorage",

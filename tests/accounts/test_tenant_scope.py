@@ -8,8 +8,9 @@ from accounts.models import GLOBAL_MODELS
 from accounts.tenancy import NoTenantScope, TenantForeignKey, TenantModel, tenant_scope
 from audience.models import Contact, Identity
 from catalog.models import Item
+from connectors.models import GLOBAL_MODELS as CONNECTORS_GLOBAL
 
-OWN_APPS = ["accounts", "catalog", "audience", "modeling", "recommendations", "campaigns"]
+OWN_APPS = ["accounts", "catalog", "audience", "modeling", "recommendations", "campaigns", "connectors"]
 TENANT_TABLES = [m for app in OWN_APPS for m in apps.get_app_config(app).get_models() if issubclass(m, TenantModel)]
 
 
@@ -22,7 +23,7 @@ def scalar(sql: str, *params: object) -> object:
 def test_every_model_is_tenant_scoped_or_listed_as_global():
     models = [m for app in OWN_APPS for m in apps.get_app_config(app).get_models()]
     scoped = [m for m in models if issubclass(m, TenantModel) or m._meta.label == "audience.Event"]
-    assert {m._meta.label for m in models} - {m._meta.label for m in scoped} == GLOBAL_MODELS
+    assert {m._meta.label for m in models} - {m._meta.label for m in scoped} == GLOBAL_MODELS | CONNECTORS_GLOBAL
 
 
 @pytest.mark.django_db

@@ -17,7 +17,14 @@ from config import local
 from config.processes import StartError, free_port, processes_in, wait_until
 from config.state import CHECKOUT, load_services, open_state, save_services, secret_key, state_folder
 
-EXTERNAL = ("DATABASE_URL", "DATABASE_OWNER_URL", "CELERY_BROKER_URL", "CACHE_URL", "SECRET_KEY")
+EXTERNAL = (
+    "DATABASE_URL",
+    "DATABASE_OWNER_URL",
+    "CELERY_BROKER_URL",
+    "CACHE_URL",
+    "SECRET_KEY",
+    "FIELD_ENCRYPTION_KEYS",
+)
 
 
 @pytest.fixture(autouse=True)

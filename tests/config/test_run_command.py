@@ -17,7 +17,10 @@ from config.state import CHECKOUT
 from config.supervisor import MARK, end_children
 
 pytestmark = pytest.mark.slow
-NOT_INHERITED = ("DATABASE_URL", "DATABASE_OWNER_URL", "CELERY_BROKER_URL", "CACHE_URL", "SECRET_KEY", "DEBUG", MARK)
+NOT_INHERITED = (
+    "DATABASE_URL", "DATABASE_OWNER_URL", "CELERY_BROKER_URL", "CACHE_URL", "SECRET_KEY", "FIELD_ENCRYPTION_KEYS",
+    "DEBUG", MARK,
+)  # fmt: skip
 
 
 @pytest.fixture

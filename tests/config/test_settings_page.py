@@ -7,6 +7,7 @@ from config.state import CHECKOUT
 READS = re.compile(r"""(?:\benv\.\w+\(|\benviron\.get\(|\benviron\[)\s*["']([A-Z][A-Z0-9_]+)["']""")
 FOLDERS = (
     "config", "common", "accounts", "catalog", "audience", "modeling", "recommendations", "campaigns", "demo",
+    "connectors",
 )  # fmt: skip
 NOT_OURS = {"PATH", "PIP_EXTRA_INDEX_URL"}
 
