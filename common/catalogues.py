@@ -1,7 +1,7 @@
 """Translations without gettext's programs: find the source strings, merge, check and compile the catalogue.
 
 Source strings are English. They stand in templates (`{% translate %}`, `{% blocktranslate %}`), in calls of gettext and
-its relatives, and in sentences that are stored and translated when shown: the `template` of each `FanwiseError` and the
+its relatives, and in sentences that are stored and translated when shown: the `template` of each error and the
 stage of a job's `progress(done, total, stage)`.
 """
 
@@ -24,6 +24,8 @@ _SINGLE = {"gettext", "gettext_lazy", "gettext_noop"}
 _PLURAL = {"ngettext", "ngettext_lazy"}
 _CONTEXT = {"pgettext", "pgettext_lazy"}
 _FUNCTIONS = _SINGLE | _PLURAL | _CONTEXT
+SENTENCE_CLASSES = ("FanwiseError", "WeChatError", "Meaning")
+"""Roots of the classes whose instances carry a source string first: the site's errors, WeChat's and its errcodes."""
 _LITERAL = r"""u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 _TEMPLATE_CALL = re.compile(rf"\b(_|n?p?gettext)\(\s*({_LITERAL}(?:\s*,\s*{_LITERAL})*)")
 _SLOT = re.compile(r"%\((\w+)\)")
@@ -90,9 +92,9 @@ def read_template(path: Path) -> Iterator[Message]:
 
 
 def error_classes(trees: Iterable[ast.Module]) -> dict[str, int | None]:
-    """`FanwiseError` and every class that descends from it: which argument is the sentence (None: no argument is)."""
+    """`SENTENCE_CLASSES` and all their descendants: which argument is the sentence (None: no argument is)."""
     classes = {node.name: node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
-    found: dict[str, int | None] = {"FanwiseError": 0}
+    found: dict[str, int | None] = dict.fromkeys(SENTENCE_CLASSES, 0)
     num_before = 0
     while len(found) > num_before:
         num_before = len(found)
