@@ -30,6 +30,7 @@ class EventKind(models.IntegerChoices):
     CLICK_AVATAR = 21, _("Opened the author's page")
     RATE = 22, _("Rated")
     IMPRESSION = 23, _("Was shown")
+    CUSTOM = 24, _("Did something else")  # the text begins with the brand's own word for it
 
     @property
     def word(self) -> str:
@@ -48,3 +49,4 @@ class Source(models.IntegerChoices):
     API = 2, _("Sent by API")
     TRACKER = 3, _("Observed by the tracker")
     WECHAT = 4, _("Pushed by WeChat")
+    MINI_PROGRAM = 5, _("Observed in the mini program")

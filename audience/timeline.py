@@ -29,7 +29,7 @@ GROUPS: dict[str, tuple[Any, frozenset[EventKind]]] = {
     ),
     "interaction": (
         _("Interaction"),
-        frozenset({_K.LIKE, _K.SHARE, _K.COMMENT, _K.FAVOURITE, _K.RATE, _K.CLICK_AVATAR}),
+        frozenset({_K.LIKE, _K.SHARE, _K.COMMENT, _K.FAVOURITE, _K.RATE, _K.CLICK_AVATAR, _K.CUSTOM}),
     ),
     "shopping": (_("Shopping"), frozenset({_K.ADD_TO_CART, _K.PURCHASE, _K.REFUND})),
     "learning": (_("Learning"), frozenset({_K.ENROL, _K.LESSON_COMPLETE, _K.COURSE_COMPLETE})),

@@ -28,6 +28,7 @@ _KINDS: dict[EventKind, str] = {
     EventKind.CLICK_AVATAR: "click_avatar avatar 点头像 查看头像 进主页",
     EventKind.RATE: "rate rated rating 评分 打分 评星",
     EventKind.IMPRESSION: "impression impressions exposure exposed show 曝光 展示 展现",
+    EventKind.CUSTOM: "custom custom_event 自定义 自定义事件",
 }
 _ITEMS: dict[str, str] = {
     "article": "article articles post news 文章 图文 推文 资讯 博文",

@@ -59,6 +59,7 @@ class Item(TenantModel):
         indexes = [
             models.Index(fields=["tenant", "-published_at"], name="item_newest"),
             models.Index(fields=["tenant", "kind", "state"], name="item_kind_state"),
+            models.Index(fields=["tenant", "url"], name="item_url", condition=~models.Q(url="")),
             GinIndex(fields=["tags"], name="item_tags"),
         ]
 

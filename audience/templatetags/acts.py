@@ -30,6 +30,7 @@ _LOOKS = {
     EventKind.CLICK_AVATAR: ("ti-user-circle", "secondary"),
     EventKind.RATE: ("ti-stars", "yellow"),
     EventKind.IMPRESSION: ("ti-eye-dotted", "secondary"),
+    EventKind.CUSTOM: ("ti-bolt", "secondary"),
 }
 
 

@@ -3,9 +3,13 @@
 from connectors.models.accounts import AccountProblem, AccountToken, ApiUsage, CallbackAddress, ConnectedAccount
 from connectors.models.authorisations import Authorisation, OpenPlatform, StartedAuthorisation
 from connectors.models.pushes import PushReceipt
+from connectors.models.tracking import HeldEvent, LinkAddress, TrackedLink, TrackingKey, TrackingTally, Visitor
 
-GLOBAL_MODELS = {"connectors.CallbackAddress", "connectors.OpenPlatform", "connectors.StartedAuthorisation"}
-"""Models outside tenant scope: read to find out which tenant a push or an authorisation belongs to."""
+GLOBAL_MODELS = {
+    "connectors.CallbackAddress", "connectors.LinkAddress", "connectors.OpenPlatform",
+    "connectors.StartedAuthorisation", "connectors.TrackingKey",
+}  # fmt: skip
+"""Models outside tenant scope: read to find out which tenant a push, authorisation, event or click belongs to."""
 
 __all__ = [
     "AccountProblem",
@@ -14,7 +18,13 @@ __all__ = [
     "Authorisation",
     "CallbackAddress",
     "ConnectedAccount",
+    "HeldEvent",
+    "LinkAddress",
     "OpenPlatform",
     "PushReceipt",
     "StartedAuthorisation",
+    "TrackedLink",
+    "TrackingKey",
+    "TrackingTally",
+    "Visitor",
 ]
