@@ -21,6 +21,8 @@ from accounts.actors import Actor
 from accounts.models import Job, Membership, Role, Tenant, User
 from accounts.tenancy import tenant_scope
 
+pytest_plugins = ["tests.platform_fixtures"]
+
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker: pytest.FixtureRequest, request: pytest.FixtureRequest) -> Iterator[None]:
