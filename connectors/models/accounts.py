@@ -58,6 +58,8 @@ class ConnectedAccount(TenantModel):
     """Whether messages are answered with transfer_customer_service, so that the brand's human agents get them."""
     is_simulated = models.BooleanField(default=False)
     state = models.CharField(max_length=12, choices=State.choices, default=State.ACTIVE)
+    daily_limits: Any = models.JSONField(default=dict)
+    """Calls per day by API path, where WeChat has told others than it gives new accounts."""
     checked_at = models.DateTimeField(null=True)
     """When the platform last confirmed the callback address with our token."""
     first_push_at = models.DateTimeField(null=True)
@@ -93,6 +95,11 @@ class ConnectedAccount(TenantModel):
         return f"{self.name} ({self.app_id})"
 
     @property
+    def brand_id(self) -> int:
+        """The id of the account's tenant, to enter its scope."""
+        return self.tenant_id  # type: ignore[return-value]  # the column is not null
+
+    @property
     def is_active(self) -> bool:
         """Whether jobs may call the platform for this account."""
         return self.state == self.State.ACTIVE
@@ -115,21 +122,22 @@ class CallbackAddress(models.Model):
 
 
 class AccountToken(TenantModel):
-    """The access token that all workers share for one account, and how often it was renewed by force today."""
+    """A token that all workers share for one account: `wechat.tokens.Token`, dumped and sealed, under its key there.
+
+    The row's lock is the turn to fetch a new one (connectors/clients.py).
+    """
 
     account = TenantForeignKey(ConnectedAccount, on_delete=models.CASCADE, related_name="tokens")
+    key = models.CharField(max_length=80)
     value = SealedField(null=True)
     expires_at = models.DateTimeField(null=True)
-    forced_on = models.DateField(null=True)
-    """The Beijing day that `num_forced` counts."""
-    num_forced = models.PositiveSmallIntegerField(default=0)
-    forced_at = models.DateTimeField(null=True)
+    fetched_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["tenant", "account"], name="account_token_once")]
+        constraints = [models.UniqueConstraint(fields=["tenant", "account", "key"], name="account_token_once")]
 
     def __str__(self) -> str:
-        return f"token of {self.account_id} until {self.expires_at}"
+        return f"{self.key} until {self.expires_at}"
 
 
 class ApiUsage(TenantModel):

@@ -16,6 +16,7 @@ class OpenPlatform(models.Model):
     ticket = SealedField(null=True)
     ticket_at = models.DateTimeField(null=True)
     token = SealedField(null=True)
+    """The component's own token: `wechat.tokens.Token`, dumped."""
     token_expires_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
@@ -36,10 +37,9 @@ class StartedAuthorisation(models.Model):
 
 
 class Authorisation(TenantModel):
-    """What the owner of an account granted our component, and the refresh token that proves it."""
+    """What the owner of an account granted our component; the refresh token that proves it lies in `AccountToken`."""
 
     account = TenantForeignKey(ConnectedAccount, on_delete=models.CASCADE, related_name="authorisations")
-    refresh_token = SealedField(null=True)
     permission_sets = ArrayField(models.PositiveSmallIntegerField(), default=list)
     authorised_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)
