@@ -136,7 +136,7 @@ class Account:
     users: dict[str, User] = field(default_factory=dict)
     crowd_size: int = 0  # generated followers; those that changed are in `users` too
     num_following: int = 0
-    tags: dict[str, Tag] = field(default_factory=dict)
+    tags: dict[str, Tag] = field(default_factory=lambda: {"2": Tag(2, "星标组")})
     next_tag_id: int = 100
     qr_codes: dict[str, QrCode] = field(default_factory=dict)
     num_permanent_codes: int = 0
