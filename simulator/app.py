@@ -51,7 +51,7 @@ class Simulator:
         fault = faults.pick(self.world.state.faults, app_id, call.request.path, self.world.random)
         if fault is not None and fault.kind == "kill_token":
             access.kill_tokens(self.world, app_id)
-            fault = None
+            call.now, fault = self.world.now(), None
         if fault is not None and not fault.after and fault.kind != "slow":
             response = _spoil(call, fault)
         else:

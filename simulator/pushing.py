@@ -11,7 +11,7 @@ import json
 import secrets
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -114,7 +114,7 @@ def _send(world: World, push: Push) -> None:
     if push.defects.get("old_key"):
         push.target.aes_key = push.defects["old_key"]
     for _ in range(1 + int(push.defects.get("duplicates", 0))):
-        world.send_push(push)
+        world.send_push(replace(push))
 
 
 # --- the wire -------------------------------------------------------------------------------------------------------
@@ -225,9 +225,9 @@ class Pusher:
             return self._release(app_id)
 
     def num_pending(self) -> int:
-        """Deliveries that wait or are under way."""
+        """Deliveries that are due or under way, without those held back for mixing."""
         with self._changed:
-            return len(self._due) + self._num_busy + sum(map(len, self._held.values()))
+            return len(self._due) + self._num_busy
 
     def forget(self) -> None:
         """Drops what waits."""
