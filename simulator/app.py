@@ -4,6 +4,7 @@ Every host of the platform is answered by this one process: the path decides. A 
 (`/api.mch.weixin.qq.com/v3/…`) for clients that keep one base address per host.
 """
 
+import importlib
 import json
 import re
 from typing import Any
@@ -20,6 +21,7 @@ MAX_LOGGED_CHARACTERS = 4000
 HTML = "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
 
 platform.register_all()
+importlib.import_module("simulator.messaging_control")  # its controls need the areas
 
 
 class Simulator:

@@ -5,7 +5,7 @@ Used by the control API, the control page and the crowd.
 
 from typing import Any
 
-from simulator import openids
+from simulator import figures, openids
 from simulator.errors import Refusal
 from simulator.pushing import push_event, push_message
 from simulator.windows import open_window
@@ -31,6 +31,7 @@ def follow(
     user.scene = "ADD_SCENE_QR_CODE" if code else scene
     user.qr_scene, user.qr_scene_str = (code.scene_id, code.scene_str) if code else (0, "")
     open_window(user, "follow", world.now())
+    figures.count_act(world, account.app_id, "follow", user.openid, scene=user.scene)
     fields = {"EventKey": f"qrscene_{scene_value(code)}", "Ticket": code.ticket} if code else {"EventKey": ""}
     push_event(world, account, user.openid, "subscribe", **fields)
 
@@ -39,6 +40,7 @@ def add_follower(world: World, account: Account, user: User) -> None:
     """Makes a follower without any push, as if from before the account was connected."""
     if not user.is_following:
         _enter(account, user, int(world.now()))
+        figures.count_act(world, account.app_id, "follow", user.openid, scene=user.scene)
 
 
 def _enter(account: Account, user: User, now: int) -> None:
@@ -58,6 +60,7 @@ def unfollow(world: World, account: Account, user: User) -> None:
         account.tags[str(tag_id)].count -= 1
     user.tag_ids, user.remark = [], ""
     user.windows.clear()
+    figures.count_act(world, account.app_id, "unfollow", user.openid)
     push_event(world, account, user.openid, "unsubscribe", EventKey="")
 
 
@@ -89,6 +92,7 @@ def send(world: World, account: Account, user: User, kind: str, **fields: Any) -
     """Writes to the account: text, image, voice, video, shortvideo, location, link, miniprogrampage."""
     open_window(user, "mini_message" if account.is_mini else "message", world.now())
     message = push_message(world, account, user.openid, kind, **fields)
+    figures.count_act(world, account.app_id, "message", user.openid, scene=kind)
     world.log("said", account.app_id, user.openid, kind=kind, message=message)
     return message
 
@@ -96,6 +100,7 @@ def send(world: World, account: Account, user: User, kind: str, **fields: Any) -
 def tap_message_menu(world: World, account: Account, user: User, menu_id: str, content: str) -> dict[str, Any]:
     """Taps an item of a msgmenu: a text message with the item's id; counts as a menu click."""
     open_window(user, "menu", world.now())
+    figures.count_act(world, account.app_id, "message", user.openid, scene="text")
     return push_message(world, account, user.openid, "text", Content=content, bizmsgmenuid=menu_id)
 
 

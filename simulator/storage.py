@@ -19,6 +19,15 @@ CREATE TABLE IF NOT EXISTS log (
 );
 CREATE INDEX IF NOT EXISTS log_by_subject ON log (kind, app_id, subject, id);
 CREATE INDEX IF NOT EXISTS log_by_kind ON log (kind, id);
+CREATE TABLE IF NOT EXISTS blob (
+    id TEXT PRIMARY KEY, app_id TEXT NOT NULL, content_type TEXT NOT NULL, body BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS act (
+    app_id TEXT NOT NULL, day TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL, scene TEXT NOT NULL,
+    openid TEXT NOT NULL, num INTEGER NOT NULL, seconds REAL NOT NULL, hour INTEGER NOT NULL,
+    PRIMARY KEY (app_id, kind, day, subject, scene, openid)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS act_by_person ON act (app_id, kind, openid, subject);
 """
 
 
@@ -59,6 +68,25 @@ class Storage:
         query = "SELECT count(*) FROM log WHERE kind = ? AND (? = '' OR app_id = ?)"
         return int(self._connection.execute(query, (kind, app_id, app_id)).fetchone()[0])
 
+    def execute(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        """Any statement of an area that keeps a table of its own (figures.py)."""
+        return self._connection.execute(query, values).fetchall()
+
+    def put_blob(self, blob_id: str, app_id: str, content_type: str, body: bytes) -> None:
+        """Keeps a file's bytes."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO blob VALUES (?, ?, ?, ?)", (blob_id, app_id, content_type, body)
+        )
+
+    def get_blob(self, blob_id: str) -> tuple[str, bytes] | None:
+        """Content type and bytes, None for an unknown id."""
+        row = self._connection.execute("SELECT content_type, body FROM blob WHERE id = ?", (blob_id,)).fetchone()
+        return (str(row[0]), bytes(row[1])) if row else None
+
+    def drop_blob(self, blob_id: str) -> None:
+        """Forgets a file."""
+        self._connection.execute("DELETE FROM blob WHERE id = ?", (blob_id,))
+
     def save(self, parts: dict[str, Any]) -> None:
         """Replaces the snapshot, all of it or nothing."""
         rows = [(part, json.dumps(body, ensure_ascii=False)) for part, body in parts.items()]
@@ -73,7 +101,7 @@ class Storage:
 
     def clear(self) -> None:
         """Forgets the snapshot and every log."""
-        self._connection.executescript("DELETE FROM snapshot; DELETE FROM log;")
+        self._connection.executescript("DELETE FROM snapshot; DELETE FROM log; DELETE FROM blob; DELETE FROM act;")
 
     def close(self) -> None:
         """Closes the file."""

@@ -14,7 +14,9 @@ from typing import Any
 
 from simulator import openids
 from simulator.clock import Clock, beijing_date
+from simulator.content_state import Content
 from simulator.faults import Fault
+from simulator.messaging_state import Messaging
 from simulator.pay_state import Merchant
 from simulator.records import from_json, to_json
 from simulator.schedule import Task
@@ -38,6 +40,7 @@ class Settings:
     pay_retry_scale: float = 1.0  # multiplies the waits between payment notifications
     ticket_seconds: float = 600.0  # between two component_verify_ticket pushes
     has_legacy_datacube: bool = True
+    publish_events: str = "both"  # after a publish job: both | publish | mass
 
 
 @dataclass
@@ -68,6 +71,7 @@ class User:
     remark: str = ""
     tag_ids: list[int] = field(default_factory=list)
     is_blacklisted: bool = False
+    refuses_messages: bool = False  # switched off in the phone: 48002
     has_consented_userinfo: bool = False
     crowd_number: int = -1  # its place among the account's generated followers; -1: added one by one
     windows: dict[str, list[float]] = field(default_factory=dict)  # trigger -> [opened at, messages used]
@@ -143,6 +147,8 @@ class Account:
     menu: dict[str, Any] | None = None
     conditional_menus: list[dict[str, Any]] = field(default_factory=list)
     session_keys: dict[str, str] = field(default_factory=dict)
+    messaging: Messaging = field(default_factory=Messaging)
+    content: Content = field(default_factory=Content)
 
     @property
     def is_mini(self) -> bool:
