@@ -208,9 +208,10 @@ def _barrier(channel: Channel, facts: Facts, rules: Rules) -> Reason | None:
 
 
 def _refused_since(facts: Facts, errcodes: frozenset[int], since: datetime | None, template_id: str = "") -> bool:
+    """Whether the platform refused so at or after `since`; of one template only, when `template_id` is given."""
     return any(
         refusal.errcode in errcodes
-        and refusal.template_id in ("", template_id)
+        and (not template_id or refusal.template_id in ("", template_id))
         and (since is None or refusal.at >= since)
         for refusal in facts.refusals
     )
