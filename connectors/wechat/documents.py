@@ -83,8 +83,8 @@ def read_xml(body: bytes) -> Document:
     parser.EndElementHandler = reader.end
     parser.CharacterDataHandler = reader.add_text
     try:
-        parser.Parse(body, True)
-    except expat.ExpatError:
+        parser.Parse(body.decode(), True)
+    except (UnicodeDecodeError, expat.ExpatError):
         raise BadPush("The push is not valid XML.") from None
     if not isinstance(reader.top, dict):
         raise BadPush("The push is an empty XML document.")
