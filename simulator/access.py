@@ -43,6 +43,8 @@ def _check_token(call: Call) -> None:
     call.token = token
     component = call.world.state.components.get(token.component_app_id)
     call.act_for(call.world.state.accounts[token.app_id], component)
+    if token.pool == "authorizer" and (component is None or token.app_id not in component.authorizations):
+        raise Refusal(61003)
     if call.account.status in (14, 16):
         raise Refusal(50004)
     if call.account.status == 19:
@@ -78,10 +80,8 @@ def _check_permission(call: Call) -> None:
     wanted = call.endpoint.permission_sets
     if call.token is None or call.token.pool != "authorizer" or not wanted:
         return
-    authorization = call.component.authorizations.get(call.account.app_id)
-    if authorization is None:
-        raise Refusal(61003)
-    if not set(wanted) & set(authorization.permission_sets):
+    granted = call.component.authorizations[call.account.app_id].permission_sets
+    if not set(wanted) & set(granted):
         raise Refusal(61007)
 
 

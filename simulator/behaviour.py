@@ -9,14 +9,14 @@ from simulator import figures, openids
 from simulator.errors import Refusal
 from simulator.pushing import push_event, push_message
 from simulator.windows import open_window
-from simulator.world import Account, Person, QrCode, User, World
+from simulator.world import Account, QrCode, User, World
 
 MENU_WINDOW_EVENTS = ("CLICK", "scancode_push", "scancode_waitmsg")
 
 
 def meet(world: World, account: Account, person: str) -> User:
     """The person's user in this account, made if need be; not following yet."""
-    world.state.people.setdefault(person, Person(person, nickname=person))
+    world.person(person)
     openid = openids.openid_of(account.app_id, person)
     return account.users.setdefault(openid, User(openid, person))
 

@@ -4,6 +4,8 @@ from typing import Any
 
 MESSAGES = {
     -1: "system error",
+    10003: "redirect_uri domain does not match",
+    10005: "no such scope",
     40001: "invalid credential, access_token is invalid or not latest",
     40002: "invalid grant_type",
     40003: "invalid openid",

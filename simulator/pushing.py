@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from simulator.world import Account, Callback, Component, World
 
 NUM_THREADS = 8
-MESSAGE_SETS = 1  # the permission set that routes an account's pushes to a component
+MESSAGE_SETS = {1, 18, 19}  # one of these routes an account's pushes to a component
 BROKEN_SERVICE = "该公众号提供的服务出现故障，请稍后再试"
 UNWRAPPED = ("SubscribeMsgPopupEvent", "SubscribeMsgChangeEvent", "SubscribeMsgSentEvent")
 
@@ -97,7 +97,7 @@ def push_component_event(world: World, component: Component, kind: str, **fields
 def _target(world: World, account: Account) -> Target | None:
     for component in world.state.components.values():
         authorization = component.authorizations.get(account.app_id)
-        if authorization and MESSAGE_SETS in authorization.permission_sets and component.message_url:
+        if authorization and MESSAGE_SETS & set(authorization.permission_sets) and component.message_url:
             url = component.message_url.replace("$APPID$", account.app_id)
             return Target(url, component.token, component.aes_key, component.app_id, "safe", "xml")
     return callback_target(account.app_id, account.callback)

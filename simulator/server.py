@@ -14,7 +14,6 @@ from simulator import schedule
 from simulator.app import Simulator
 from simulator.calls import Request, Response
 from simulator.control import start_anew
-from simulator.platform.component import start_tickets
 from simulator.pushing import Pusher
 from simulator.storage import SNAPSHOT_SECONDS
 from simulator.world import World
@@ -103,7 +102,6 @@ class Running:
         self.pusher = Pusher(self.world)
         self.port = int(self.server.server_address[1])
         start_anew(self.world)
-        start_tickets(self.world)
         self._threads = [
             threading.Thread(target=self.server.serve_forever, args=(0.05,), name="http", daemon=True),
             threading.Thread(target=schedule.run_forever, args=(self.world, self.server.stopping), daemon=True),

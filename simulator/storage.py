@@ -87,6 +87,10 @@ class Storage:
         """Forgets a file."""
         self._connection.execute("DELETE FROM blob WHERE id = ?", (blob_id,))
 
+    def last_number(self) -> int:
+        """The number of the newest line of any log."""
+        return int(self._connection.execute("SELECT coalesce(max(id), 0) FROM log").fetchone()[0])
+
     def save(self, parts: dict[str, Any]) -> None:
         """Replaces the snapshot, all of it or nothing."""
         rows = [(part, json.dumps(body, ensure_ascii=False)) for part, body in parts.items()]

@@ -226,7 +226,7 @@ class Component:
     is_pushing_tickets: bool = True
     pre_auth_codes: dict[str, float] = field(default_factory=dict)  # code -> expires at
     authorizations: dict[str, Authorization] = field(default_factory=dict)  # by account
-    retired_refresh_tokens: list[str] = field(default_factory=list)
+    login_domain: str = ""  # the authorisation page must be opened from it; empty: from anywhere
 
 
 @dataclass
@@ -286,6 +286,10 @@ class World:
         """A new 64-bit number: messages, jobs."""
         self.state.last_id += self.random.randint(1, 9)
         return self.state.last_id
+
+    def person(self, name: str) -> Person:
+        """The human of that name, made if need be; one of the crowd gets a plain profile."""
+        return self.state.people.setdefault(name, Person(name, nickname=name))
 
     def later(self, seconds: float, kind: str, **arguments: Any) -> None:
         """Runs the registered task `kind` when that much simulated time has passed (schedule.py)."""

@@ -71,10 +71,10 @@ def issue(
     world: World, app_id: str, pool: str, *, component: str = "", life: float = LIFE_SECONDS
 ) -> tuple[str, IssuedToken]:
     """A new token, at once valid; those long dead are forgotten."""
-    now = world.now()
-    tokens = world.state.tokens
-    for text in [text for text, token in tokens.items() if now - token.expires_at > DAY_SECONDS]:
-        del tokens[text]
+    now, tokens = world.now(), world.state.tokens
+    for kept in (tokens, world.state.codes):
+        for text in [text for text, one in kept.items() if now - one.expires_at > DAY_SECONDS]:
+            del kept[text]
     token = IssuedToken(app_id, pool, now + life, now + life, component)
     text = f"{world.random.randint(60, 99)}_{secrets.token_urlsafe(120)}"[:152]
     tokens[text] = token
