@@ -83,9 +83,12 @@ class Transport:
         max_bytes: int = MAX_MEDIA_BYTES,
     ) -> Answer:  # fmt: skip
         """The raw answer; `body` is sent as JSON, or as form fields beside `files`. Raises TransportFailed."""
-        content: dict[str, Any] = {"files": dict(files), "data": body} if files else {}
-        if body is not None and not files:
-            content = {"content": dump(body), "headers": {"Content-Type": "application/json"}}
+        content: dict[str, Any] = {"headers": {"Accept-Encoding": "identity"}}  # so that no answer unpacks to gigabytes
+        if files:
+            content |= {"files": dict(files), "data": body}
+        elif body is not None:
+            content |= {"content": dump(body)}
+            content["headers"]["Content-Type"] = "application/json"
         http = self._http or shared_http()
         with (
             _named_failures(path),
@@ -135,7 +138,7 @@ def check_errcode(parsed: Mapping[str, Any], path: str) -> None:
 def _read(response: httpx.Response, path: str, max_bytes: int) -> bytes:
     ends_at = time.monotonic() + DEADLINE_SECONDS
     content = bytearray()
-    for chunk in response.iter_bytes():
+    for chunk in response.iter_raw():
         content += chunk
         if len(content) > max_bytes:
             raise TransportFailed(
