@@ -5,7 +5,6 @@ import time
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import cache
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from redis import RedisError
@@ -16,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from accounts.models import ApiKey
+from common import rates
 
 logger = logging.getLogger(__name__)
 
@@ -64,21 +64,16 @@ class HasScope(BasePermission):
 
 
 class KeyRateThrottle(BaseThrottle):
-    """A limit per key and clock minute, counted in one shared number; the answer then is 429 with Retry-After."""
+    """A limit per key and clock minute, counted for all processes together; the answer then is 429 with Retry-After."""
 
     def allow_request(self, request: Request, view: Any) -> bool:
         if not isinstance(request.auth, ApiKey):
             return True
-        counter = f"api-rate:{request.auth.pk}:{int(time.time()) // 60}"
         try:
-            num_calls = cache.incr(counter)
-        except ValueError:  # the first call of this minute
-            num_calls = 1
-            cache.add(counter, 1, timeout=120)
+            return rates.allows(f"api:{request.auth.prefix}", settings.API_RATE_PER_MINUTE)
         except RedisError:  # a broken counter must not close the API
             logger.exception("api_rate_not_counted")
             return True
-        return num_calls <= settings.API_RATE_PER_MINUTE
 
     def wait(self) -> float:
         return 60 - time.time() % 60

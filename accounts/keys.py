@@ -4,8 +4,8 @@ import hashlib
 import hmac
 import secrets
 from datetime import datetime, timedelta
+from typing import Any, LiteralString
 
-from django.db.models import Q
 from django.db.models.functions import Now
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -13,12 +13,20 @@ from django.utils import timezone
 from accounts.actors import Actor, record
 from accounts.models import ApiKey, Tenant
 from common.errors import BadInput
+from common.queries import fetch_prepared
 
 SCOPES = (
     "contacts:read", "contacts:write", "items:read", "items:write", "events:write", "imports:read", "imports:write",
     "models:read", "models:write", "profiles:read", "recommendations:read",
 )  # fmt: skip
 _SEEN_EVERY = timedelta(minutes=1)
+_KEY = ("id", "tenant_id", "name", "prefix", "digest", "scopes", "last_used_at")
+"""In the order of the model's fields, as `from_db` wants them; so is _TENANT."""
+_TENANT = ("id", "slug", "name", "industry", "time_zone", "is_demo", "created_at")
+_FIND: LiteralString = """SELECT key.id, key.tenant_id, key.name, key.prefix, key.digest, key.scopes, key.last_used_at,
+        brand.id, brand.slug, brand.name, brand.industry, brand.time_zone, brand.is_demo, brand.created_at
+    FROM accounts_apikey AS key JOIN accounts_tenant AS brand ON brand.id = key.tenant_id
+    WHERE key.prefix = %s AND key.revoked_at IS NULL AND coalesce(key.expires_at > %s, TRUE)"""
 
 
 def create(
@@ -54,12 +62,19 @@ def find(token: str) -> ApiKey | None:
     if len(parts) != 3 or parts[0] != "fw":
         return None
     now = timezone.now()
-    live = Q(expires_at=None) | Q(expires_at__gt=now)
-    key = ApiKey.objects.select_related("tenant").filter(live, prefix=parts[1], revoked_at=None).first()
+    rows = fetch_prepared(_FIND, [parts[1], now])
+    key = _key_of_row(rows[0]) if rows else None
     if key is None or not hmac.compare_digest(key.digest, _digest(parts[2])):
         return None
     if key.last_used_at is None or now - key.last_used_at > _SEEN_EVERY:
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
+    return key
+
+
+def _key_of_row(row: tuple[Any, ...]) -> ApiKey:
+    """The key with its brand; the columns that no request needs are read when asked for."""
+    key = ApiKey.from_db("default", _KEY, row[: len(_KEY)])
+    key.tenant = Tenant.from_db("default", _TENANT, row[len(_KEY) :])
     return key
 
 

@@ -6,6 +6,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from typing import IO
 
@@ -29,6 +30,7 @@ LONGEST_SIDE = 1200
 CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png", "svg": "image/svg+xml"}
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 _UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)  # what Pillow raises
+_KEPT = re.compile(r"pictures/([0-9]+)/\w+\.(?:jpg|png|svg)", re.ASCII)
 _signer = Signer(salt="catalog.pictures")
 
 
@@ -73,13 +75,20 @@ def address(item: Item) -> str:
     if item.picture.startswith("https://"):
         return item.picture
     if is_kept(item.picture, item.tenant_id):
-        return reverse("pictures:picture", args=[_signer.sign_object(item.picture)])
+        return f"{_public_root()}{_signer.sign_object(item.picture)}/"
     return static(f"catalog/{item.kind}.svg")
+
+
+@cache
+def _public_root() -> str:
+    """What every signed address begins with: looking it up costs as much as signing."""
+    return reverse("pictures:picture", args=["token"]).removesuffix("token/")
 
 
 def is_kept(name: str, tenant_id: int | None) -> bool:
     """Whether this is the name of a picture that `keep` or `keep_drawing` stored for the brand."""
-    return re.fullmatch(rf"pictures/{tenant_id}/\w+\.(?:jpg|png|svg)", name, re.ASCII) is not None
+    kept = _KEPT.fullmatch(name)
+    return kept is not None and kept[1] == str(tenant_id)
 
 
 def read(token: str) -> tuple[bytes, str] | None:

@@ -87,23 +87,16 @@ DATABASES = {
     "owner": env.db("DATABASE_OWNER_URL", default=env.str("DATABASE_URL", default="postgres://127.0.0.1/fanwise")),
 }
 for _alias, _database in DATABASES.items():
-    _database["ENGINE"] = "django.db.backends.postgresql"
+    _database["ENGINE"] = "common.postgresql"
     _database["CONN_HEALTH_CHECKS"] = True
-    _database["CONN_MAX_AGE"] = 60
+    _database["CONN_MAX_AGE"] = 600
     _database.setdefault("OPTIONS", {})
     _database["TEST"] = {"NAME": env.str("FANWISE_TEST_DB", default="test_fanwise")}
-if env.bool("DB_POOL", default=False):  # the web process; workers fork, so they keep one connection each
-    DATABASES["default"]["CONN_MAX_AGE"] = 0
-    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 2, "max_size": env.int("DB_POOL_SIZE", default=8)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASE_ROUTERS = ["accounts.tenancy.OwnerRouter"]
 
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": env.str("CACHE_URL", default="redis://127.0.0.1:6379/1"),
-    }
-}
+CACHE_URL = env.str("CACHE_URL", default="redis://127.0.0.1:6379/1")
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}}
 
 # --- Queues ---
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="redis://127.0.0.1:6379/0")

@@ -89,7 +89,7 @@ def build_children(state: Path, environment: dict[str, str], host: str, port: in
     """The processes of the site: one web server, a worker per queue, beat."""
     web = [
         "granian", "--interface", "wsgi", "--host", host, "--port", str(port), "--workers", "1",
-        "--blocking-threads", "8", "--no-ws", "config.wsgi:application",
+        "--blocking-threads", "8", "--blocking-threads-idle-timeout", "600", "--no-ws", "config.wsgi:application",
     ]  # fmt: skip
     worker = ["celery", "-A", "config", "worker", "--without-gossip", "--without-mingle", "--loglevel", "INFO"]
     (state / "beat").mkdir(mode=0o700, exist_ok=True)
@@ -102,7 +102,7 @@ def build_children(state: Path, environment: dict[str, str], host: str, port: in
         "beat": beat,
     }
     marked = environment | {MARK: str(state)}
-    web_only = {name: value for name, value in marked.items() if name != "DATABASE_OWNER_URL"} | {"DB_POOL": "1"}
+    web_only = {name: value for name, value in marked.items() if name != "DATABASE_OWNER_URL"}
     return [
         Child(name, [sys.executable, "-m", *command], log_path(state, name), web_only if name == "web" else marked)
         for name, command in commands.items()

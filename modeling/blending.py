@@ -84,7 +84,9 @@ class BlendRecommender:
 
     def scores(self, history: History) -> FloatArray:
         """scores_N; log-probabilities up to one constant, which ranking does not need."""
-        return self._combine(self.transformer.scores(history), self.item_knn.scores(history))
+        logits_N, knn_N = self.transformer.scores(history), self.item_knn.scores(history)
+        blended_N = combine_sparse(logits_N, knn_N, self.weight, self.floor)
+        return blended_N if self.bias_N is None else np.asarray(blended_N + self.bias_N)
 
     def scores_many(self, histories: Sequence[History]) -> FloatArray:
         """scores_BN."""
@@ -111,6 +113,16 @@ def combine(logits: FloatArray, knn: FloatArray, weight: float, floor: float) ->
     """logits + weight * log(kNN share + floor), along the last axis."""
     totals = np.maximum(knn.sum(-1, keepdims=True), np.float32(1e-12))
     return np.asarray(logits + np.float32(weight) * np.log(knn / totals + np.float32(floor)), np.float32)
+
+
+def combine_sparse(logits_N: FloatArray, knn_N: FloatArray, weight: float, floor: float) -> FloatArray:
+    """`combine` for one history, with logarithms only of the few items that the kNN knows from it."""
+    places_K = np.flatnonzero(knn_N)
+    shares_K = knn_N[places_K]
+    scale = np.float32(1 / max(float(np.add.reduce(shares_K)), 1e-12))
+    blended_N = logits_N + np.float32(weight * np.log(floor))
+    blended_N[places_K] = logits_N[places_K] + np.float32(weight) * np.log(shares_K * scale + np.float32(floor))
+    return blended_N
 
 
 def popularity_bias(popularity_N: FloatArray, weight: float) -> FloatArray | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -108,13 +109,14 @@ class TransformerRecommender:
         num_rows, num_events, width = x_BTD.shape
         num_queries = queries_BQD.shape[1]
         weight, bias = self.weights[f"{name}.attention.qkv.weight"], self.weights[f"{name}.attention.qkv.bias"]
-        keys_values = self._norm(f"{name}.attention_norm", x_BTD) @ weight[width:].T + bias[width:]
-        queries = self._norm(f"{name}.attention_norm", queries_BQD) @ weight[:width].T + bias[:width]
+        normal_BTD = self._norm(f"{name}.attention_norm", x_BTD)
+        keys_values = normal_BTD @ weight[width:].T + bias[width:]
+        queries = normal_BTD[:, -num_queries:] @ weight[:width].T + bias[:width]
         k_BHTK, v_BHTK = self._split_heads(keys_values[..., :width]), self._split_heads(keys_values[..., width:])
         queries *= np.float32((width // self.config.num_heads) ** -0.5)
         logits_BHQT = self._split_heads(queries) @ k_BHTK.swapaxes(-1, -2)
         if num_queries > 1:
-            logits_BHQT += np.triu(np.full((num_queries, num_events), -np.inf, np.float32), 1)
+            logits_BHQT += _causal_mask(num_events)
         logits_BHQT -= logits_BHQT.max(-1, keepdims=True)
         shares_BHQT = np.exp(logits_BHQT, out=logits_BHQT)
         mixed_BHQK = shares_BHQT @ v_BHTK
@@ -129,10 +131,19 @@ class TransformerRecommender:
         return np.asarray(x @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"])
 
     def _norm(self, name: str, x: FloatArray) -> FloatArray:
-        centred = x - x.mean(-1, keepdims=True)
-        variance = np.square(centred).mean(-1, keepdims=True)
-        scaled = centred / np.sqrt(variance + np.float32(NORM_EPSILON))
-        return np.asarray(scaled * self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"])
+        share = np.float32(1 / x.shape[-1])  # ndarray.mean costs more than the sum itself
+        normal = x - np.add.reduce(x, -1, keepdims=True) * share
+        variance = np.add.reduce(np.square(normal), -1, keepdims=True) * share
+        normal /= np.sqrt(variance + np.float32(NORM_EPSILON))
+        normal *= self.weights[f"{name}.weight"]
+        normal += self.weights[f"{name}.bias"]
+        return np.asarray(normal, np.float32)
+
+
+@lru_cache(maxsize=256)
+def _causal_mask(num_events: int) -> FloatArray:
+    """mask_TT: -inf where an event would see a later one. Not to be changed."""
+    return np.asarray(np.triu(np.full((num_events, num_events), -np.inf, np.float32), 1), np.float32)
 
 
 def log_softmax(logits: FloatArray) -> FloatArray:

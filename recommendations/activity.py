@@ -13,8 +13,8 @@ from django.utils.translation import pgettext_lazy
 from accounts.tenancy import current_tenant_id
 from audience.kinds import EventKind
 from audience.models import Contact
+from common.queries import fetch_prepared
 from recommendations.provenance import Provenance
-from recommendations.queries import fetch_prepared
 from recommendations.rfm import BRAND_ACTS
 
 NEW_DAYS = 14

@@ -10,9 +10,9 @@ from typing import Any, LiteralString
 
 from accounts.tenancy import current_tenant_id
 from audience.kinds import EventKind
+from common.queries import fetch_prepared
 from modeling.extract import INTEREST_KINDS, INTEREST_WEIGHTS
 from modeling.histories import History, Int64Array
-from recommendations.queries import fetch_prepared
 
 WINDOW = timedelta(days=90)
 """How far back the first look goes; the bound lets the database skip older month partitions."""

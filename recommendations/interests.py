@@ -12,8 +12,8 @@ from typing import Any, LiteralString
 
 from accounts.tenancy import current_tenant_id
 from audience.kinds import EventKind, Source
+from common.queries import fetch_prepared
 from recommendations.provenance import Provenance
-from recommendations.queries import fetch_prepared
 
 ACT_WEIGHTS: dict[EventKind, float] = {
     EventKind.PURCHASE: 5.0,

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from accounts.tenancy import current_tenant_id
 from catalog.models import Item
+from common.queries import fetch_prepared
 from modeling.histories import BoolArray, Int32Array, Int64Array, index_of
-from recommendations.queries import fetch_prepared
 
 KINDS = tuple(Item.Kind.values)
 MAX_AGE_SECONDS = 60.0

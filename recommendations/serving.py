@@ -19,6 +19,7 @@ import numpy as np
 from django.conf import settings
 
 from accounts.tenancy import current_tenant_id
+from common.queries import fetch_prepared
 from modeling.errors import ModelingError
 from modeling.histories import FloatArray, Int32Array, index_of
 from modeling.item_knn import ItemKnnRecommender
@@ -27,7 +28,6 @@ from modeling.recommenders import Recommender, load_recommender
 from modeling.versions import path_of
 from recommendations import histories
 from recommendations.item_tables import ItemTable
-from recommendations.queries import fetch_prepared
 
 logger = logging.getLogger(__name__)
 
@@ -90,6 +90,7 @@ class _Shelf:
     acts_since: datetime = datetime.max
     models: OrderedDict[int, ServedModel] = field(default_factory=OrderedDict)
     broken_until: dict[int, float] = field(default_factory=dict)
+    reading: Lock = field(default_factory=Lock)
 
 
 _shelves: OrderedDict[int, _Shelf] = OrderedDict()
@@ -125,14 +126,30 @@ def enter(external_id: str = "") -> Showroom:
     tenant_id = current_tenant_id()
     *facts, stamp, contact_id, is_off = fetch_prepared(_NOW, [tenant_id, tenant_id, tenant_id, external_id])[0]
     shelf = _shelf(tenant_id)
-    table = shelf.table
-    if table is None or not table.is_fresh(stamp):
-        table = shelf.table = ItemTable.read(stamp)
-        shelf.acts_since = histories.first_month()
+    table = _current_table(shelf, stamp)
     served = shelf.models.get(facts[0])
     live = served.version if served else _version(tenant_id, *facts)
     receiver = None if contact_id is None else Receiver(contact_id, is_off)
     return Showroom(table, live, shelf.acts_since, receiver)
+
+
+def _current_table(shelf: _Shelf, stamp: str) -> ItemTable:
+    """The table of the catalogue with this stamp. One request reads it; those that could do with the old one (only its
+    age calls for a new one) do not wait for that."""
+    table = shelf.table
+    if table is not None and table.is_fresh(stamp):
+        return table
+    if not shelf.reading.acquire(blocking=table is None or table.stamp != stamp):
+        assert table is not None
+        return table
+    try:
+        table = shelf.table
+        if table is None or not table.is_fresh(stamp):
+            table = shelf.table = ItemTable.read(stamp)
+            shelf.acts_since = histories.first_month()
+        return table
+    finally:
+        shelf.reading.release()
 
 
 def _version(tenant_id: int, pk: int | None, code: str, number: int, kind: str, directory: str) -> ModelVersion | None:

@@ -125,5 +125,4 @@ def test_the_web_server_never_sees_the_owner_of_the_schema(state: Path) -> None:
     children = {child.name: child for child in build_children(state, environment, "127.0.0.1", 8000)}
     assert list(children) == ["web", "default", "sending", "training", "beat"]
     assert "DATABASE_OWNER_URL" not in children["web"].environment
-    assert children["web"].environment["DB_POOL"] == "1"
-    assert "DB_POOL" not in children["training"].environment
+    assert children["training"].environment["DATABASE_OWNER_URL"] == "owner"

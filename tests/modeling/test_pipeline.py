@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from modeling.artifacts import read_description, write_artifact
-from modeling.blending import BlendConfig, BlendRecommender, choose_blend, combine, popularity_bias
+from modeling.blending import BlendConfig, BlendRecommender, choose_blend, combine, combine_sparse, popularity_bias
 from modeling.classifiers import load_classifier
 from modeling.datasets import Dataset
 from modeling.engagement_config import EngagementConfig
@@ -147,6 +147,17 @@ def test_popularity_bias_is_the_weighted_log_share() -> None:
     expected = [2 * np.log((count + 4 / 300) / total) for count in (3, 1, 0)]
     np.testing.assert_allclose(bias, expected, rtol=1e-5)
     assert popularity_bias(np.ones(3, np.float32), 0.0) is None
+
+
+@pytest.mark.parametrize("num_known", [0, 1, 40])
+def test_combine_sparse_says_what_combine_says(num_known: int) -> None:
+    generator = np.random.default_rng(num_known)
+    logits_N, knn_N = generator.normal(size=200).astype(np.float32), np.zeros(200, np.float32)
+    knn_N[generator.choice(200, num_known, replace=False)] = generator.random(num_known) + 0.1
+    before_N = logits_N.copy()
+    sparse_N = combine_sparse(logits_N, knn_N, 2.0, 1e-4)
+    np.testing.assert_allclose(sparse_N, combine(logits_N, knn_N, 2.0, 1e-4), rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(logits_N, before_N)
 
 
 def test_combine_adds_logs() -> None:
