@@ -22,6 +22,13 @@ def link_mini(world: World, app_id: str, mini_app_id: str) -> dict[str, Any]:
     return {"linked": linked}
 
 
+@control("set_pages")
+def set_pages(world: World, app_id: str, pages: list[str]) -> dict[str, Any]:
+    """The released pages of a mini program; none: every page exists."""
+    get_account(world, app_id).content.pages = list(pages)
+    return {"pages": pages}
+
+
 @control("answer_popup")
 def answer_popup(
     world: World, app_id: str, openid: str, answers: dict[str, bool], scene: int | None = None
