@@ -32,7 +32,8 @@ class Simulator:
 
     def answer(self, request: Request) -> Response:
         """The response; never raises for anything a caller may send."""
-        request.path = re.sub("//+", "/", HOST_PREFIX.sub("", request.path))
+        if match := HOST_PREFIX.match(request.path):
+            request.prefix, request.path = match.group(), request.path[match.end() :]
         if request.path == "/_control" or request.path.startswith("/_control/"):
             return control.answer(self.world, request)
         found = find_endpoint(request.method, request.path)

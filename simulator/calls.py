@@ -46,6 +46,7 @@ class Request:
     headers: Mapping[str, str]
     body: bytes
     address: str
+    prefix: str = ""  # a host in front of the path, cut off
 
     @functools.cached_property
     def params(self) -> dict[str, str]:
@@ -100,7 +101,7 @@ class Endpoint:
 
     method: str
     path: str
-    function: Callable[[Call], Any]
+    function: Callable[..., Any]
     auth: str = "token"  # token | component | none | page | pay
     need: Need = Need.ANY
     daily: int | None = None  # default quota of a day

@@ -6,11 +6,13 @@ seconds, because the other side's deadline is; times inside a push are simulated
 
 from __future__ import annotations
 
+import functools
 import heapq
 import json
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -163,10 +165,11 @@ def read_reply(text: str, target: Target) -> dict[str, Any] | None:
         return None
     fields = _parse(text)
     if "Encrypt" in fields:
-        signature = crypto.sign(target.token, str(fields.get("TimeStamp")), str(fields.get("Nonce")), fields["Encrypt"])
+        sealed = str(fields["Encrypt"])
+        signature = crypto.sign(target.token, str(fields.get("TimeStamp")), str(fields.get("Nonce")), sealed)
         if signature != fields.get("MsgSignature"):
             raise crypto.Undecipherable("MsgSignature")
-        plain, app_id = crypto.decrypt(target.aes_key, fields["Encrypt"])
+        plain, app_id = crypto.decrypt(target.aes_key, sealed)
         if app_id != target.trailer:
             raise crypto.Undecipherable("app id")
         fields = _parse(plain)
@@ -182,7 +185,7 @@ def _parse(text: str) -> dict[str, Any]:
         return crypto.read_xml(text)
     try:
         return dict(json.loads(text))
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise crypto.Undecipherable(str(error)) from error
 
 
@@ -190,18 +193,18 @@ def _parse(text: str) -> dict[str, Any]:
 
 
 class Pusher:
-    """Threads that deliver what `world.send_push` is given, each delivery when it is due."""
+    """Threads for everything that waits for the site: pushes, each when it is due, and `world.run_outside`."""
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self._due: list[tuple[float, int, Push]] = []
+        self._due: list[tuple[float, int, Callable[[httpx.Client], None]]] = []
         self._changed = threading.Condition()
         self._num_added = 0
         self._num_busy = 0
         self._is_stopping = False
         self._held: dict[str, list[Push]] = {}
         self._client = httpx.Client(trust_env=False, limits=httpx.Limits(max_keepalive_connections=NUM_THREADS))
-        world.send_push = self.add
+        world.send_push, world.run_outside = self.add, self.run
         self._threads = [threading.Thread(target=self._work, name="push", daemon=True) for _ in range(NUM_THREADS)]
         for thread in self._threads:
             thread.start()
@@ -217,7 +220,13 @@ class Pusher:
                     return
                 self._release(push.app_id)
             else:
-                self._enter(push, wait_seconds + float(push.defects.get("delay_seconds", 0)))
+                wait_seconds += float(push.defects.get("delay_seconds", 0))
+                self._enter(functools.partial(self._deliver, push=push), wait_seconds)
+
+    def run(self, job: Callable[[httpx.Client], None]) -> None:
+        """Runs a job that speaks to the site, soon, without the world's lock."""
+        with self._changed:
+            self._enter(job, 0)
 
     def release(self, app_id: str) -> int:
         """Sends what an account that mixes its pushes still holds back; returns how many."""
@@ -248,23 +257,23 @@ class Pusher:
         held = self._held.pop(app_id, [])
         self.world.random.shuffle(held)
         for at, push in enumerate(held):
-            self._enter(push, at * 0.01)
+            self._enter(functools.partial(self._deliver, push=push), at * 0.01)
         return len(held)
 
-    def _enter(self, push: Push, wait_seconds: float) -> None:
+    def _enter(self, job: Callable[[httpx.Client], None], wait_seconds: float) -> None:
         self._num_added += 1
-        heapq.heappush(self._due, (time.monotonic() + wait_seconds, self._num_added, push))
+        heapq.heappush(self._due, (time.monotonic() + wait_seconds, self._num_added, job))
         self._changed.notify()
 
     def _work(self) -> None:
-        while (push := self._take()) is not None:
+        while (job := self._take()) is not None:
             try:
-                self._deliver(push)
+                job(self._client)
             finally:
                 with self._changed:
                     self._num_busy -= 1
 
-    def _take(self) -> Push | None:
+    def _take(self) -> Callable[[httpx.Client], None] | None:
         with self._changed:
             while not self._is_stopping:
                 wait = self._due[0][0] - time.monotonic() if self._due else None
@@ -274,7 +283,7 @@ class Pusher:
                 self._changed.wait(wait)
         return None
 
-    def _deliver(self, push: Push) -> None:
+    def _deliver(self, client: httpx.Client, push: Push) -> None:
         with self.world.lock:
             if push.epoch != self.world.epoch:
                 return
@@ -286,14 +295,14 @@ class Pusher:
         params, body, content_type = build_request(push, timestamp, nonce)
         began = time.monotonic()
         try:
-            answer = self._client.post(
+            answer = client.post(
                 push.target.url,
                 params=params,
                 content=body.encode(),
                 headers={"Content-Type": content_type},
                 timeout=settings.push_timeout_seconds,
             )
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             self._fail(push, type(error).__name__, time.monotonic() - began)
             return
         self._judge(push, answer, time.monotonic() - began)

@@ -272,6 +272,7 @@ class World:
         self.random = random.Random(self.state.seed + len(self.state.tokens))
         self.epoch = 0  # grows when a test starts anew: what is under way for the old one is dropped
         self.send_push: Callable[[Any], None] = lambda push: None
+        self.run_outside: Callable[[Callable[[Any], None]], None] = lambda job: None
 
     @property
     def settings(self) -> Settings:
