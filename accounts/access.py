@@ -41,3 +41,17 @@ def needs(can: Can, *, write: Can | None = None) -> Callable[[View], View]:
         return view
 
     return wrap
+
+
+def scope_found_by(find: Callable[..., int | None]) -> Callable[[View], View]:
+    """Mark a page for callers without a login or an API key: `find(request, ...)` says which tenant it may enter.
+
+    `find` gets what the view gets, runs before any scope and may read the body, so that no transaction waits for a slow
+    sender. When it returns None the view runs outside every scope and answers the refusal.
+    """
+
+    def wrap(view: View) -> View:
+        view.find_tenant = find  # type: ignore[attr-defined]
+        return view
+
+    return wrap

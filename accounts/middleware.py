@@ -23,7 +23,7 @@ _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 class TenantMiddleware:
-    """Run brand pages (`/b/<brand>/…`) and API calls (`/api/v1/…` with a key) inside their tenant's scope.
+    """Run brand pages (`/b/<brand>/…`), API calls (`/api/v1/…` with a key) and `@scope_found_by` inside their scope.
 
     A brand page gets no `brand` argument: it reads `request.tenant`. A brand that does not exist and one the person is
     not a member of look alike: 404.
@@ -47,6 +47,8 @@ class TenantMiddleware:
             return self._brand_page(request, view, kwargs.pop("brand"), args, kwargs)
         if request.path.startswith(API_PREFIX):
             return self._api_call(request, view, args, kwargs)
+        if hasattr(view, "find_tenant"):
+            return self._open_call(request, view, view.find_tenant(request, *args, **kwargs), args, kwargs)
         return None
 
     def _brand_page(
@@ -77,6 +79,14 @@ class TenantMiddleware:
         request.api_key, request.tenant = key, key.tenant
         request.actor = Actor.key(key, client_ip(request))
         with tenant_scope(key.tenant):
+            return view(request, *args, **kwargs)
+
+    def _open_call(
+        self, request: Any, view: Callable[..., HttpResponseBase], tenant_id: int | None, args: Any, kwargs: Any
+    ) -> HttpResponseBase | None:
+        if tenant_id is None:
+            return None
+        with tenant_scope(tenant_id):
             return view(request, *args, **kwargs)
 
 

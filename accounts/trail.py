@@ -9,6 +9,7 @@ from accounts.models import AuditEntry, Role
 
 VERBS: dict[str, Any] = {
     "add": pgettext_lazy("deed", "Added"),
+    "add_drafts": pgettext_lazy("deed", "Added drafts"),
     "cancel": pgettext_lazy("deed", "Cancelled"),
     "change_layout": pgettext_lazy("deed", "Changed how it is read"),
     "change_role": pgettext_lazy("deed", "Changed the role"),
@@ -24,6 +25,7 @@ VERBS: dict[str, Any] = {
     "retry": pgettext_lazy("deed", "Retried"),
     "revoke": pgettext_lazy("deed", "Revoked"),
     "roll_back": pgettext_lazy("deed", "Rolled back"),
+    "rotate": pgettext_lazy("deed", "Replaced"),
     "set_consent": pgettext_lazy("deed", "Noted consent"),
     "set_state": pgettext_lazy("deed", "Changed the state"),
     "start": pgettext_lazy("deed", "Started"),
@@ -44,6 +46,8 @@ THINGS: dict[str, Any] = {
     "items": pgettext_lazy("trail", "Items"),
     "member": pgettext_lazy("trail", "Member"),
     "model_version": pgettext_lazy("trail", "Model version"),
+    "tracked_link": pgettext_lazy("trail", "Tracked link"),
+    "tracking_key": pgettext_lazy("trail", "Tracking key"),
     "training_run": pgettext_lazy("trail", "Training run"),
 }
 

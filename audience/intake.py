@@ -91,27 +91,29 @@ def _parse(row: Any, fallback_id: str) -> dict[str, Any]:
     return parsed
 
 
-def _can_be_stored(text: str) -> bool:
+def can_be_stored(text: str) -> bool:
     """PostgreSQL takes neither NUL nor half of a surrogate pair."""
     return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _read_id(value: Any, name: str) -> str:
     text = "" if value is None else str(value)
-    if isinstance(value, dict | list | bool) or len(text) > _MAX_ID or not _can_be_stored(text):
+    if isinstance(value, dict | list | bool) or len(text) > _MAX_ID or not can_be_stored(text):
         raise RowError(f"{name}_invalid", "%(name)s must be a text of at most 128 characters.", name=name)
     return text
 
 
-def _read_text(value: Any, name: str) -> str | None:
+def read_text(value: Any, name: str) -> str | None:
+    """A text of at most 2,000 characters that the database can hold, or None; raises `RowError`."""
     if value is None:
         return None
-    if not isinstance(value, str) or len(value) > _MAX_TEXT or not _can_be_stored(value):
+    if not isinstance(value, str) or len(value) > _MAX_TEXT or not can_be_stored(value):
         raise RowError(f"{name}_invalid", "%(name)s must be a text of at most 2000 characters.", name=name)
     return value
 
 
-def _read_number(value: Any, name: str) -> float | None:
+def read_number(value: Any, name: str) -> float | None:
+    """A finite number, or None; raises `RowError`."""
     if value is None:
         return None
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -120,15 +122,16 @@ def _read_number(value: Any, name: str) -> float | None:
     return float(value)
 
 
-def _read_dwell(value: Any, name: str) -> float | None:
-    number = _read_number(value, name)
+def read_dwell(value: Any, name: str) -> float | None:
+    """Seconds of at most one day, or None; raises `RowError`."""
+    number = read_number(value, name)
     if number is not None and not 0 <= number <= 86_400:
         raise RowError("dwell_seconds_invalid", "dwell_seconds must lie between 0 and 86400 (one day).")
     return number
 
 
 def _read_fen(value: Any, name: str) -> int | None:
-    number = _read_number(value, name)
+    number = read_number(value, name)
     if number is not None and (number != int(number) or abs(number) > 1e15):
         raise RowError("amount_fen_invalid", "amount_fen must be a whole number of fen.")
     return None if number is None else int(number)
@@ -153,8 +156,8 @@ _READERS: dict[str, Callable[[Any, str], Any]] = {
     "item": _read_id,
     "kind": _read_id,
     "occurred_at": _read_time,
-    "dwell_seconds": _read_dwell,
+    "dwell_seconds": read_dwell,
     "amount_fen": _read_fen,
-    "value": _read_number,
-    "text": _read_text,
+    "value": read_number,
+    "text": read_text,
 }

@@ -86,6 +86,19 @@ def ids_by_external(external_ids: Iterable[str]) -> dict[str, int]:
     return dict(found)
 
 
+def ids_by_url(urls: Iterable[str]) -> dict[str, int]:
+    """Database ids of the brand's items by their address, the oldest item of each; unknown addresses are left out."""
+    found = Item.objects.filter(url__in=set(urls)).exclude(url="").order_by("-pk").values_list("url", "pk")
+    return dict(found)
+
+
+def add_drafts(rows: Iterable[dict[str, Any]], by: Actor) -> None:
+    """Keep items that somebody met before the catalog knew them, as drafts; known ids stay as they are."""
+    drafts = [Item(**row, state=Item.State.DRAFT) for row in rows]
+    Item.objects.bulk_create(drafts, ignore_conflicts=True)
+    record(by, "add_drafts", "items", str(len(drafts)), external_ids=[item.external_id for item in drafts][:20])
+
+
 def search(
     *, text: str = "", kind: str = "", category: str = "", tag: str = "", state: str = "", order: str = "newest"
 ) -> QuerySet[Item]:

@@ -21,6 +21,7 @@ from audience.import_api import ImportViewSet
 from catalog.api import ItemViewSet
 from common.errors import BadInput, Conflict, FanwiseError, NotEnoughData
 from common.translation import explain
+from connectors.tracking.api import ContactTokenViewSet
 from modeling.api import DatasetViewSet, RunViewSet, VersionViewSet
 from recommendations.api import ProfileViewSet, RecommendationViewSet
 
@@ -91,6 +92,7 @@ router.register("runs", RunViewSet, basename="run")
 router.register("versions", VersionViewSet, basename="version")
 
 predictions: list[URLPattern | URLResolver] = [
+    path("contacts/<str:external_id>/token/", ContactTokenViewSet.as_view({"post": "for_contact"})),
     path("contacts/<str:external_id>/profile/", ProfileViewSet.as_view({"get": "for_contact"})),
     path("contacts/<str:external_id>/recommendations/", RecommendationViewSet.as_view({"get": "for_contact"})),
     path("recommendations/", RecommendationViewSet.as_view({"get": "for_anyone"})),

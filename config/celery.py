@@ -13,11 +13,13 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 app = Celery("fanwise")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.autodiscover_tasks(["connectors.tracking"])
 
 app.conf.beat_schedule = {
     "revive-lost-jobs": {"task": "accounts.tasks.revive_lost_jobs", "schedule": 15.0},
     "ensure-event-partitions": {"task": "audience.tasks.ensure_event_partitions", "schedule": 6 * 3600.0},
     "forget-old-answers": {"task": "audience.tasks.forget_old_answers", "schedule": 24 * 3600.0},
+    "forget-held-events": {"task": "connectors.tracking.tasks.forget_held_events", "schedule": 24 * 3600.0},
     "start-simple-after-imports": {"task": "modeling.tasks.start_simple_after_imports", "schedule": 5.0},
     "score-stale-tenants": {"task": "recommendations.tasks.score_stale_tenants", "schedule": 60.0},
     "refresh-trends": {"task": "recommendations.tasks.refresh_trends", "schedule": 60.0},

@@ -220,6 +220,10 @@ OPEN_PLATFORM_SECRET = env.str("OPEN_PLATFORM_SECRET", default="")
 OPEN_PLATFORM_TOKEN = env.str("OPEN_PLATFORM_TOKEN", default="")
 OPEN_PLATFORM_AES_KEYS: list[str] = env.list("OPEN_PLATFORM_AES_KEYS", default=[])
 
+# --- Tracker ---
+COLLECT_RATE_PER_KEY = env.int("COLLECT_RATE_PER_KEY", default=12_000)
+COLLECT_RATE_PER_ADDRESS = env.int("COLLECT_RATE_PER_ADDRESS", default=600)
+
 # --- REST API ---
 API_RATE_PER_MINUTE = env.int("API_RATE_PER_MINUTE", default=1200)
 REST_FRAMEWORK = {

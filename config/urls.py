@@ -8,6 +8,7 @@ brand_pages: list[URLPattern | URLResolver] = [
     path("", include("campaigns.urls")),
     path("", include("audience.urls")),
     path("catalog/", include("catalog.urls")),
+    path("tracking/", include("connectors.tracking.urls")),
     path("models/", include("modeling.urls")),
     path("recommendations/", include("recommendations.urls")),
     path("settings/", include("accounts.brand_urls")),
@@ -18,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.account.urls")),
     path("language/", include("django.conf.urls.i18n")),
     path("pictures/", include("catalog.public_urls")),
+    path("", include("connectors.tracking.public_urls")),
     path("api/", include("config.api")),
     path("b/<slug:brand>/", include(brand_pages)),
 ]

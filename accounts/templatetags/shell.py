@@ -30,6 +30,7 @@ NAVIGATION = (
     NavEntry("campaigns:home", "", "ti-smart-home", pgettext_lazy("navigation", "Home")),
     NavEntry("audience:imports", "data/", "ti-database-import", _("Data")),
     NavEntry("audience:contacts", "contacts/", "ti-users", _("Contacts")),
+    NavEntry("tracking:live", "tracking/", "ti-activity", _("Tracking")),
     NavEntry("catalog:items", "catalog/", "ti-books", _("Catalog")),
     NavEntry("modeling:runs", "models/", "ti-brain", _("Models")),
     NavEntry("recommendations:preview", "recommendations/", "ti-sparkles", _("Recommendations")),

@@ -132,7 +132,7 @@ class LinkAddress(models.Model):
 
 
 class TrackingTally(TenantModel):
-    """How often something happened to a key or a link on a day of the brand.
+    """How often something happened to a key or a link on a day of the site.
 
     The number is spread over slots, so that simultaneous requests seldom wait for each other's row; readers add up.
     """
