@@ -185,6 +185,15 @@ def react(
     return {}
 
 
+@control("readers")
+def list_readers(world: World, app_id: str, msgid: str) -> list[dict[str, Any]]:
+    """Who read an article, which no account is ever told."""
+    query = """SELECT openid, sum(num), sum(seconds) FROM act
+        WHERE app_id = ? AND kind = 'read' AND subject = ? GROUP BY openid"""
+    rows = world.storage.execute(query, (app_id, msgid))
+    return [{"openid": openid, "times": times, "seconds": seconds} for openid, times, seconds in rows]
+
+
 @control("visit")
 def visit(
     world: World, app_id: str, openid: str, path: str, seconds: float = 20.0, scene: str = "1001", is_entry: bool = True

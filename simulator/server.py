@@ -14,6 +14,7 @@ from simulator import schedule
 from simulator.app import Simulator
 from simulator.calls import Request, Response
 from simulator.control import start_anew
+from simulator.crowd_control import crowds_of
 from simulator.pushing import Pusher
 from simulator.storage import SNAPSHOT_SECONDS
 from simulator.world import World
@@ -105,6 +106,7 @@ class Running:
         self._threads = [
             threading.Thread(target=self.server.serve_forever, args=(0.05,), name="http", daemon=True),
             threading.Thread(target=schedule.run_forever, args=(self.world, self.server.stopping), daemon=True),
+            threading.Thread(target=crowds_of(self.world).run_forever, args=(self.server.stopping,), daemon=True),
             threading.Thread(target=self._keep_saving, daemon=True),
         ]
 

@@ -7,7 +7,8 @@ Everything under `State` is plain data and survives a restart (records.py, stora
 import random
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from simulator import openids
 from simulator.clock import Clock, beijing_date
 from simulator.content_state import Content
+from simulator.crowd_state import Crowd
 from simulator.faults import Fault
 from simulator.messaging_state import Messaging
 from simulator.pay_state import Merchant
@@ -258,6 +260,7 @@ class State:
     codes: dict[str, LoginCode] = field(default_factory=dict)
     tasks: list[Task] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    crowds: dict[str, Crowd] = field(default_factory=dict)  # by account
 
 
 class World:
@@ -270,6 +273,8 @@ class World:
         self.state = from_json(State, kept) if kept else State(seed=seed)
         self.clock = Clock(self.state.clock_offset_seconds)
         self.random = random.Random(self.state.seed + len(self.state.tokens))
+        self._moment: float | None = None
+        self.crowds: Any = None  # the keeper of living crowds (crowd_control.py)
         self.epoch = 0  # grows when a test starts anew: what is under way for the old one is dropped
         self.send_push: Callable[[Any], None] = lambda push: None
         self.run_outside: Callable[[Callable[[Any], None]], None] = lambda job: None
@@ -281,7 +286,16 @@ class World:
 
     def now(self) -> float:
         """Simulated Unix seconds."""
-        return self.clock.now()
+        return self.clock.now() if self._moment is None else self._moment
+
+    @contextmanager
+    def at(self, moment: float) -> Iterator[None]:
+        """Inside, it is `moment`: for what happened while nobody looked. Only under the lock."""
+        self._moment = moment
+        try:
+            yield
+        finally:
+            self._moment = None
 
     def next_id(self) -> int:
         """A new 64-bit number: messages, jobs."""

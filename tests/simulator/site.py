@@ -25,7 +25,9 @@ class Site:
 
     def renew(self) -> None:
         body = {"grant_type": "client_credential", "appid": self.app_id, "secret": self.account.secret}
-        self.token = httpx.post(f"{self.platform.url}/cgi-bin/stable_token", json=body).json()["access_token"]
+        self.token = self.platform.http.post(f"{self.platform.url}/cgi-bin/stable_token", json=body).json()[
+            "access_token"
+        ]
 
     def post(self, path: str, body: Any = None, **params: str) -> dict[str, Any]:
         content = json.dumps(body if body is not None else {}, ensure_ascii=False).encode()
@@ -41,10 +43,10 @@ class Site:
         if not self.token:
             self.renew()
         params = {"access_token": self.token, **(params or {})}
-        answer = httpx.request(method, f"{self.platform.url}{path}", params=params, **more)
+        answer = self.platform.http.request(method, f"{self.platform.url}{path}", params=params, **more)
         if answer.content[:12] == b'{"errcode":4' and answer.json()["errcode"] in (42001, 40001):
             self.renew()  # a test moved the clock
-            answer = httpx.request(
+            answer = self.platform.http.request(
                 method, f"{self.platform.url}{path}", params=params | {"access_token": self.token}, **more
             )
         assert answer.status_code == 200
