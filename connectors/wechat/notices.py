@@ -11,19 +11,34 @@ from dataclasses import dataclass
 from connectors.wechat.errors import BadMessage
 from connectors.wechat.limits import check_chars, check_filled
 
-# Field kinds and the characters they hold (field knowledge, in one place to be changed).
-VALUE_CHARS: dict[str, int] = {
-    "thing": 20,
-    "character_string": 32,
-    "number": 32,
-    "letter": 32,
-    "phrase": 5,
-    "name": 10,
-    "phone_number": 17,
-    "car_number": 8,
+_HAN = "\u3400-\u9fff"
+
+
+@dataclass(frozen=True)
+class ValueRule:
+    """What a kind of field takes: at most `most_chars`, and text that `pattern` matches as a whole."""
+
+    most_chars: int
+    pattern: str
+    wanted: str
+
+
+# Field knowledge, in one place to be changed. Kinds that are not listed take any text.
+VALUE_RULES: dict[str, ValueRule] = {
+    "thing": ValueRule(20, ".+", "text"),
+    "character_string": ValueRule(32, r"[\x20-\x7e]+", "Latin letters, digits and signs"),
+    "number": ValueRule(32, r"[-+]?\d+(\.\d+)?", "a number"),
+    "letter": ValueRule(32, "[A-Za-z]+", "Latin letters"),
+    "phrase": ValueRule(5, f"[{_HAN}]+", "Chinese characters"),
+    "phone_number": ValueRule(17, r"[-+()\d ]+", "a phone number"),
+    "car_number": ValueRule(8, ".+", "text"),
+    "amount": ValueRule(32, r"\D{0,3}\d[\d,]*(\.\d+)?\D{0,3}", "an amount"),
+    "date": ValueRule(32, r".*\d.*", "a date"),
+    "time": ValueRule(32, r".*\d.*", "a time"),
 }
+NAME_CHARS = 10
+LATIN_NAME_CHARS = 20
 _KEY = re.compile(r"([a-z_]+)\d+$")
-_CHINESE = re.compile(r"[\u3400-\u9fff]+")
 
 
 @dataclass(frozen=True)
@@ -46,11 +61,19 @@ def check_values(values: Mapping[str, str]) -> None:
     for key, value in values.items():
         check_filled(key, value)
         kind = _KEY.match(key)
-        most = VALUE_CHARS.get(kind[1]) if kind else None
-        if most is not None:
-            check_chars(key, value, most)
-        if kind and kind[1] == "phrase" and not _CHINESE.fullmatch(value):
-            raise BadMessage("%(field)s takes only Chinese characters. Change it.", field=key)
+        if kind:
+            _check_kind(key, kind[1], value)
+
+
+def _check_kind(key: str, kind: str, value: str) -> None:
+    if kind == "name":
+        check_chars(key, value, NAME_CHARS if re.search(f"[{_HAN}]", value) else LATIN_NAME_CHARS)
+    rule = VALUE_RULES.get(kind)
+    if rule is None:
+        return
+    check_chars(key, value, rule.most_chars)
+    if not re.fullmatch(rule.pattern, value, re.DOTALL):
+        raise BadMessage("%(field)s has to be %(wanted)s. Change it.", field=key, wanted=rule.wanted)
 
 
 def values_body(values: Mapping[str, str]) -> dict[str, dict[str, str]]:

@@ -34,16 +34,35 @@ def test_a_plain_message_names_nothing_it_has_not(client, listener):
     }
 
 
-FITS = [("thing1", 20), ("character_string2", 32), ("number3", 32), ("letter4", 32), ("name5", 10),
-        ("phone_number6", 17), ("car_number7", 8)]  # fmt: skip
+FITS = [
+    ("thing1", "字", 20), ("character_string2", "A", 32), ("number3", "7", 32), ("letter4", "x", 32),
+    ("name5", "李", 10), ("name5", "x", 20), ("phone_number6", "1", 17), ("car_number7", "粤", 8),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(("key", "most"), FITS)
-def test_values_at_their_limit(client, listener, key, most):
-    notices.check_values({key: "字" * most})
-    outcome = templates.send(client, templates.TemplateMessage("oA", "TPL", {key: "字" * (most + 1)}))
+@pytest.mark.parametrize(("key", "char", "most"), FITS)
+def test_values_at_their_limit(client, listener, key, char, most):
+    notices.check_values({key: char * most})
+    outcome = templates.send(client, templates.TemplateMessage("oA", "TPL", {key: char * (most + 1)}))
     assert isinstance(outcome, RefusedSend)
     assert outcome.why.context == {"field": key, "length": most + 1, "most": most}
+    assert listener.asked == []
+
+
+@pytest.mark.parametrize(("key", "value"), [
+    ("number1", "-12.5"), ("amount1", "¥39.00"), ("amount1", "1,000.5元"), ("time1", "19:30"), ("date1", "2026年11月24日"),
+    ("phone_number1", "+86-10-12345678"), ("character_string1", "No. 7"), ("const1", "已发货"),
+])  # fmt: skip
+def test_values_that_fit_their_kind(key, value):
+    notices.check_values({key: value})
+
+
+@pytest.mark.parametrize(("key", "value"), [
+    ("number1", "七"), ("number1", "1.2.3"), ("amount1", "免费"), ("time1", "今晚"), ("date1", "明天"),
+    ("phone_number1", "电话"), ("character_string1", "订单"), ("letter1", "a1"),
+])  # fmt: skip
+def test_values_of_another_kind_are_refused_without_a_call(client, listener, key, value):
+    assert isinstance(templates.send(client, templates.TemplateMessage("oA", "TPL", {key: value})), RefusedSend)
     assert listener.asked == []
 
 
