@@ -38,9 +38,7 @@ def connect(platform: PlatformControl) -> Iterator[Callable[..., Connected]]:
         def make(kind: str = "service", verified: bool = True, **more: object) -> Connected:
             account = platform.add_account(kind, verified, **more)
             tokens = StableTokens(account.app_id, account.secret, MemoryStore(), base_url=platform.url, http=http)
-            client = WeChatClient(
-                account.app_id, tokens, base_url=platform.url, http=http, sleep=lambda seconds: None
-            )
+            client = WeChatClient(account.app_id, tokens, base_url=platform.url, http=http, sleep=lambda seconds: None)
             return Connected(account, client, platform)
 
         yield make

@@ -107,8 +107,11 @@ def test_who_may_make_codes(subscription):
 
 MENU = (
     Button("优惠", "click", key="V1"),
-    Button("更多", children=(Button("商城", "view", url="https://shop.cn/"), Button("扫码", "scancode_waitmsg", key="S"))),
-)  # fmt: skip
+    Button(
+        "更多",
+        children=(Button("商城", "view", url="https://shop.cn/"), Button("扫码", "scancode_waitmsg", key="S")),
+    ),
+)
 
 
 def test_menus_come_back_as_they_were_set(service):
