@@ -70,6 +70,17 @@ class Serving:
     rows: list["MetricRow"]
 
     @property
+    def num_test(self) -> int:
+        """How many followers the figures were measured on."""
+        test = self.version.metrics.get("test", {})
+        return int(test.get("num_users") or test.get("num_rows") or 0)
+
+    @property
+    def is_tiny(self) -> bool:
+        """Whether so few were measured that the figures may be chance."""
+        return self.num_test < FEW_TEST_USERS
+
+    @property
     def verdict(self) -> str:
         """What the gate said about the deep model of the run, in words."""
         return labels.explain_verdict(self.version.run.result.get("verdict", {}))
@@ -222,6 +233,8 @@ def open_jobs() -> list[tuple[Job, str, str]]:
     return pages
 
 
+FEW_TEST_USERS = 100
+"""With fewer, a figure's 95 % interval is wider than ten points to each side."""
 _SHOWN = {Purpose.NEXT_ITEM: ("hr_at_10", "ndcg_at_10"), Purpose.ENGAGEMENT: ("f1", "auc")}
 
 

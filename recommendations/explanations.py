@@ -20,6 +20,8 @@ EXPLAINED_EVENTS = 8
 """The newest acts that may be named as a reason."""
 READ_EVENTS = 12
 """The newest acts that the Transformer reads when it explains itself."""
+LEAST_LIFT = float(np.log(2))
+"""The kNN member explains a blended item when it at least doubles the item's odds."""
 SAMPLE_ITEMS = 256
 """Items that stand for the whole catalogue when a probability is normalised."""
 
@@ -77,9 +79,12 @@ def _log_sum_exp(scores_BS: FloatArray) -> FloatArray:
 
 
 def explain_blend(recommender: BlendRecommender, history: History, indices_K: Int32Array) -> FloatArray:
-    """What the kNN member says, and the Transformer member's word on items the kNN does not know from this history."""
+    """What the kNN member says, and the Transformer member's word on items that the kNN (hardly) knows from this
+    history."""
     contributions_KT = explain_item_knn(recommender.item_knn, history, indices_K)
-    is_silent_K = ~contributions_KT.any(axis=1)
+    total = max(float(recommender.item_knn.scores(history).sum()), 1e-12)
+    lift_K = recommender.weight * np.log1p(contributions_KT.sum(axis=1) / total / recommender.floor)
+    is_silent_K = lift_K < LEAST_LIFT
     if is_silent_K.any():
         contributions_KT[is_silent_K] = explain_transformer(recommender.transformer, history, indices_K[is_silent_K])
     return contributions_KT

@@ -13,10 +13,13 @@ import numpy as np
 from catalog.models import Item
 from modeling.histories import index_of
 from recommendations import reasons, trends
-from recommendations.drafts import Draft
+from recommendations.drafts import Draft, Pick
 from recommendations.explanations import contributions
 from recommendations.rankings import NEW_FOR, Ranking
 from recommendations.reasons import Reason
+
+LEAST_SHARE = 0.2
+"""An act is named as the reason when it makes up this much of all that speaks for the item."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ def _causes_of(ranking: Ranking, item_ids_K: np.ndarray) -> dict[int, Cause]:
     recommender, history = ranking.served.recommender, ranking.history
     says_KT = contributions(recommender, history, index_of(recommender.item_keys_N, item_ids_K)[0])
     strongest_K = says_KT.argmax(axis=1)
-    is_said_K = says_KT.max(axis=1) > 0
+    said_K = np.maximum(says_KT, 0).sum(axis=1)
+    is_said_K = (said_K > 0) & (says_KT.max(axis=1) >= LEAST_SHARE * said_K)
     acts = [Cause(int(recommender.item_keys_N[history.items_T[t]]), int(history.actions_T[t])) for t in strongest_K]
     return {int(item_id): act for item_id, act, is_said in zip(item_ids_K, acts, is_said_K, strict=True) if is_said}
 
@@ -58,8 +62,11 @@ class Grounds:
     about: Item | None = None
     """The item that the others go with, for similar items."""
 
-    def reason_of(self, ranking: Ranking, item_id: int, born_seconds: int) -> Reason:
-        """Why this item, which `ranking` brought in, is in the slate."""
+    def reason_of(self, pick: Pick, item_id: int, born_seconds: int) -> Reason:
+        """Why this item is in the slate."""
+        ranking = pick.ranking
+        if pick.position in ranking.notes:
+            return _noted(ranking.source, ranking.notes[pick.position])
         if ranking.is_personal:
             return self._personal(ranking, item_id)
         if self.about is not None:
@@ -82,3 +89,10 @@ class Grounds:
     @cached_property
     def _people_week(self) -> dict[int, int]:
         return trends.current(self.now).people_week
+
+
+def _noted(source: str, note: str | int) -> Reason:
+    """The reason of an item that a portrait brought in."""
+    if source == "profile":
+        return reasons.matches(str(note))
+    return reasons.peers(int(note)) if source == "peers" else reasons.habit(source, int(note))

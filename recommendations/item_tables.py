@@ -37,6 +37,9 @@ _TAGS: LiteralString = """SELECT string_agg(int8send(id) || int4send(hashtext(ta
     FROM catalog_item, unnest(tags) AS tag WHERE tenant_id = %s"""
 
 
+_HASHES: LiteralString = "SELECT hashtext(word), word FROM unnest(%s::varchar[]) AS word"
+
+
 @dataclass(frozen=True)
 class ItemTable:
     """Facts of every item that rules need, and where each item stands (its position)."""
@@ -143,6 +146,19 @@ class ItemTable:
         categories = self.categories_N[likes_K]
         return np.asarray(overlap_M + np.isin(self.categories_N[among_M], categories[categories != 0]), np.float64)
 
+    def num_matching(self, words: Int64Array) -> Int64Array:
+        """num_N: how many of the words (hashes) each item has among its tags and category."""
+        offset_N1, tag_P = self.tags
+        before_P1 = np.concatenate([[0], np.cumsum(np.isin(tag_P, words))])
+        num_N = before_P1[offset_N1[1:]] - before_P1[offset_N1[:-1]]
+        return np.asarray(num_N + (np.isin(self.categories_N, words) & (self.categories_N != 0)), np.int64)
+
+    def words_of(self, position: int) -> list[int]:
+        """Hashes of the item's tags and, last, of its category."""
+        offset_N1, tag_P = self.tags
+        tags = tag_P[offset_N1[position] : offset_N1[position + 1]].tolist()
+        return [*tags, int(self.categories_N[position])]
+
     def _tags_of(self, positions_M: NDArray[np.integer]) -> tuple[Int64Array, Int64Array]:
         """(owner_Q, tag_Q): every tag of the given items, and which of them (0..M-1) carries it."""
         offset_N1, tag_P = self.tags
@@ -150,6 +166,11 @@ class ItemTable:
         owner_Q = np.repeat(np.arange(len(positions_M)), sizes_M)
         steps_Q = np.arange(len(owner_Q)) - np.repeat(np.cumsum(sizes_M) - sizes_M, sizes_M)
         return owner_Q, tag_P[offset_N1[positions_M][owner_Q] + steps_Q]
+
+
+def hash_words(words: Collection[str]) -> dict[int, str]:
+    """Hash -> word, by the hash of the table's tags and categories."""
+    return {row[0]: row[1] for row in fetch_prepared(_HASHES, [list(words)])} if words else {}
 
 
 def _unpack(packed: bytes | None, stored: str, wanted: type[np.generic]) -> NDArray[Any]:

@@ -5,7 +5,8 @@ next is in slates.py.
 Shapes: N items of a model (or of the table), K ranked items.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import blake2b
@@ -53,7 +54,7 @@ class Ranking:
     """Candidates, best first, and who ordered them."""
 
     source: str
-    """A model's kind, or counts, newest, content."""
+    """A model's kind, or counts, newest, content, profile, habit, peers."""
     positions_K: Int32Array
     """In the item table."""
     scores_K: FloatArray
@@ -62,7 +63,16 @@ class Ranking:
     history: History | None = None
     """What the model was given."""
     is_personal: bool = False
-    """Whether the acts of one contact made the order."""
+    """Whether what is known of one contact made the order."""
+    notes: Mapping[int, str | int] = field(default_factory=dict)
+    """Position -> what the reason of a portrait's ranking mentions: a word of the profile, or how many people."""
+
+    def match(self, score: float) -> float | None:
+        """0..1: where the score lies between the weakest and best candidate; None when no model weighed a contact."""
+        if self.served is None or not self.is_personal:
+            return None
+        best, weakest = float(self.scores_K[0]), float(self.scores_K[-1])
+        return (score - weakest) / (best - weakest) if best > weakest else 1.0
 
 
 def by_model(served: ServedModel, history: History, ask: Ask, table: ItemTable) -> Ranking:
@@ -105,6 +115,27 @@ def by_novelty(ask: Ask, table: ItemTable) -> Ranking:
     keys = [blake2b(f"{ask.who}:{day}:{table.ids_N[position]}".encode(), digest_size=8).digest() for position in fresh]
     shuffled = fresh[np.array([place for _key, place in sorted(zip(keys, range(len(keys)), strict=True))], np.int64)]
     return Ranking("newest", shuffled.astype(np.int32), _negative_age_days(table, shuffled, ask.now))
+
+
+def by_words(words: Mapping[int, str], ask: Ask, table: ItemTable) -> Ranking:
+    """Items with most of these words (by their hash) among tags and category; the newer of equals."""
+    among = not_banned(table.newest_first, ask, table)
+    counts = table.num_matching(np.fromiter(words, np.int64, len(words)))[among]
+    best = np.argsort(-counts, kind="stable")[: ask.depth]
+    best = best[counts[best] > 0]
+    positions = among[best].astype(np.int32)
+    notes = {int(place): next(words[word] for word in table.words_of(place) if word in words) for place in positions}
+    return Ranking("profile", positions, counts[best].astype(np.float32), is_personal=True, notes=notes)
+
+
+def by_people(source: str, people: Mapping[int, int], ask: Ask, table: ItemTable) -> Ranking:
+    """Items in the order of how many people (by item id, most first) of one crowd acted on them."""
+    ids = np.fromiter(people, np.int64, len(people))
+    positions, is_known = index_of(table.ids_N, ids)
+    allowed = not_banned(positions[is_known].astype(np.int64), ask, table)[: ask.depth]
+    notes = {int(place): people[int(table.ids_N[place])] for place in allowed}
+    scores = np.fromiter(notes.values(), np.float32, len(notes))
+    return Ranking(source, allowed.astype(np.int32), scores, is_personal=True, notes=notes)
 
 
 def by_content(likes_K: Int32Array, among: Int64Array, ask: Ask, table: ItemTable) -> Ranking:

@@ -20,6 +20,9 @@ NEW_FOR_YOU = "new_for_you"
 SIMILAR_TO = "similar_to"
 SIMILAR_CONTENT = "similar_content"
 FOR_YOU = "for_you"
+PROFILE = "profile"
+PEERS = "peers"
+HABIT = "habit"
 
 MIN_PEOPLE = 3
 """Fewer people than this in a week are not called popular, and not counted out loud."""
@@ -50,6 +53,14 @@ _TEMPLATES = {
     SIMILAR_TO: _("Often chosen together with “%(title)s”"),
     SIMILAR_CONTENT: _("On the same subject as “%(title)s”"),
     FOR_YOU: _("Chosen for you"),
+    PROFILE: _("Matches the profile: “%(word)s”"),
+    PEERS: _("Popular with people like you: %(num_people)s people"),
+}
+_HABITS = {
+    "transfers": _("You share a lot, and %(num_people)s people shared this"),
+    "comments": _("You comment a lot, and %(num_people)s people commented on this"),
+    "likes": _("You like a lot, and %(num_people)s people liked this"),
+    "time_spent": _("You take your time, and %(num_people)s people stayed long with this"),
 }
 
 
@@ -87,6 +98,21 @@ def popular(num_people_week: int) -> Reason:
 def about(code: str, title: str, external_id: str) -> Reason:
     """The item stands close to another one (`SIMILAR_TO`, `SIMILAR_CONTENT`)."""
     return Reason(code, _TEMPLATES[code], {"title": title, "external_id": external_id})
+
+
+def matches(word: str) -> Reason:
+    """The profile and the item share this word."""
+    return Reason(PROFILE, _TEMPLATES[PROFILE], {"word": word})
+
+
+def peers(num_people: int) -> Reason:
+    """So many people of the same gender and age band acted on it lately."""
+    return Reason(PEERS, _TEMPLATES[PEERS], {"num_people": num_people})
+
+
+def habit(column: str, num_people: int) -> Reason:
+    """So many people did with it what the contact does far more than the average."""
+    return Reason(HABIT, _HABITS[column], {"num_people": num_people, "habit": column})
 
 
 def plain(code: str) -> Reason:

@@ -7,6 +7,7 @@ what the ones before left open, so a brand without a model, a contact without ac
 Some places go to new items that no model can know yet: one to known contacts, every third to new ones.
 """
 
+import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -24,12 +25,12 @@ from common.errors import BadInput
 from common.translation import translated
 from modeling.histories import History
 from modeling.models import ModelVersion
-from recommendations import histories, rankings, serving
+from recommendations import histories, portraits, rankings, serving
 from recommendations.access import showroom_for
 from recommendations.drafts import Draft, Pick
 from recommendations.grounds import Grounds, find_causes
 from recommendations.histories import Behaviour
-from recommendations.item_tables import KINDS
+from recommendations.item_tables import KINDS, ItemTable, hash_words
 from recommendations.rankings import Ask, Ranking
 from recommendations.reasons import Reason
 from recommendations.serving import Receiver, ServedModel, Showroom
@@ -42,12 +43,19 @@ PERSONALISATION_OFF = "personalisation_off"
 NO_MODEL = "no_model"
 MODEL_BROKEN = "model_broken"
 NEW_CONTACT = "new_contact"
+PROFILE_ONLY = "profile_only"
+PORTRAIT_SHARE = 0.4
+"""Profile, habit and peers may each fill this share of the slate of a contact without acts on items."""
 FALLBACKS = {
     ANONYMOUS: _("For somebody nobody knows yet: what is popular and new."),
     PERSONALISATION_OFF: _("This person switched personal recommendations off and gets the same list as everybody."),
     NO_MODEL: _("No model is live yet. Train one under Models."),
     MODEL_BROKEN: _(
         "The live model's files cannot be read, so a simpler one answers. Promote or train another version."
+    ),
+    PROFILE_ONLY: _(
+        "No act on an item is known of this person yet: what matches the profile and people alike leads, then what is "
+        "popular."
     ),
     NEW_CONTACT: _("Too little is known of this person yet: what is popular and new."),
 }
@@ -68,8 +76,10 @@ class SlateItem:
     item: Item
     score: float
     source: str
-    """What ordered it: a model's kind, or counts, newest, content."""
+    """What ordered it: a model's kind, or counts, newest, content, profile, peers, or the habit (likes, ...)."""
     reason: Reason
+    match: float | None = None
+    """0..1 among the candidates that the model weighed for this contact; None where no model weighed one."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON of the API."""
@@ -95,7 +105,7 @@ class Slate:
 
     items: tuple[SlateItem, ...]
     is_personal: bool
-    """Whether the acts of this one contact decided about any item."""
+    """Whether what is known of this one contact decided about any item."""
     version: ModelVersion | None
     """The model version that leads; None when none took part."""
     fallback: str = ""
@@ -188,6 +198,8 @@ def _compose(showroom: Showroom, served: ServedModel | None, ask: Ask, behaviour
     if num_new:
         draft.take(_novelty(showroom, served, ask, behaviour if is_known else None), num_new)
     new = list(draft.picks)
+    for ranking in _portrayed(ask, showroom.table) if behaviour and not is_known else ():
+        draft.take(ranking, math.ceil(ask.num_items * PORTRAIT_SHARE))
     for ranking in _links(showroom, served, ask, behaviour):
         draft.fill(ranking, draft.num_open)
         if not draft.num_open:
@@ -204,6 +216,18 @@ def _links(showroom: Showroom, served: ServedModel | None, ask: Ask, behaviour: 
             yield rankings.by_model(model, history, ask, showroom.table)
     yield rankings.by_counts(ask, showroom.table)
     yield rankings.by_age(ask, showroom.table)
+
+
+def _portrayed(ask: Ask, table: ItemTable) -> Iterator[Ranking]:
+    """What to show somebody of whom no act on an item is known, by profile, habit and peers."""
+    portrait = portraits.read(ask.who)
+    words = hash_words(portrait.words)
+    if words:
+        yield rankings.by_words(words, ask, table)
+    if portrait.habit:
+        yield rankings.by_people(portrait.habit, portraits.popular_with_habit(portrait.habit), ask, table)
+    if portrait.has_peers:
+        yield rankings.by_people("peers", portraits.popular_with_peers(portrait), ask, table)
 
 
 def _models(served: ServedModel | None) -> Iterator[ServedModel]:
@@ -244,7 +268,9 @@ def _fallback(draft: Draft, showroom: Showroom, served: ServedModel | None) -> s
         return NO_MODEL
     if served is None:
         return MODEL_BROKEN
-    return "" if draft.picks and draft.picks[0].ranking.served is served else NEW_CONTACT
+    if draft.picks and draft.picks[0].ranking.served is served:
+        return ""
+    return PROFILE_ONLY if any(pick.ranking.notes for pick in draft.picks) else NEW_CONTACT
 
 
 def _neighbour_model(showroom: Showroom) -> ServedModel | None:
@@ -266,8 +292,9 @@ def _finish(draft: Draft, ask: Ask, fallback: str, about: Item | None = None) ->
     for pick, item_id in zip(draft.picks, item_ids, strict=True):
         item = items.get(item_id)
         if item is not None and item.state == Item.State.ACTIVE:
-            reason = grounds.reason_of(pick.ranking, item_id, draft.table.born_N[pick.position])
-            shown.append(SlateItem(len(shown) + 1, item, pick.score, pick.ranking.source, reason))
+            reason = grounds.reason_of(pick, item_id, draft.table.born_N[pick.position])
+            match = pick.ranking.match(pick.score)
+            shown.append(SlateItem(len(shown) + 1, item, pick.score, pick.ranking.source, reason, match))
     leads = (pick.ranking.served.version for pick in draft.picks if pick.ranking.served)
     is_personal = any(pick.ranking.is_personal for pick in draft.picks)
     return Slate(tuple(shown), is_personal, next(leads, None), fallback)

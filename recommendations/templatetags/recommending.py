@@ -10,6 +10,7 @@ from django.utils.translation import pgettext_lazy
 from catalog.models import Item
 from modeling.labels import kind_label
 from recommendations.activity import Hours
+from recommendations.portraits import HABITS
 from recommendations.provenance import Provenance
 from recommendations.rfm import Rfm
 
@@ -19,6 +20,9 @@ _SOURCES = {
     "counts": _("Counted from recent acts"),
     "newest": _("Newest items"),
     "content": _("Same subject"),
+    "profile": _("Profile"),
+    "peers": _("People alike"),
+    **dict.fromkeys(HABITS, _("Habit")),
 }
 _ORIGINS = {
     "observed": (_("observed"), "green", "ti-radar-2"),
@@ -37,6 +41,9 @@ _REASON_ICONS = {
     "similar_to": "ti-arrows-shuffle",
     "similar_content": "ti-tags",
     "for_you": "ti-heart",
+    "profile": "ti-user-heart",
+    "peers": "ti-users",
+    "habit": "ti-repeat",
 }
 _STAGES = {"new": "azure", "active": "green", "at_risk": "orange", "lost": "red", "silent": "secondary"}
 _BANDS = {
@@ -63,6 +70,12 @@ def source_label(source: str) -> str:
 def is_rule(source: str) -> bool:
     """Whether a rule ordered the item, whose score says nothing to people."""
     return source in _SOURCES
+
+
+@register.filter
+def match_band(match: float) -> str:
+    """How well an item matches among all that the model weighed: high, medium or low."""
+    return "high" if match >= 2 / 3 else "medium" if match >= 1 / 3 else "low"
 
 
 @register.filter

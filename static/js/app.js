@@ -125,8 +125,27 @@ function showNotice(text) {
   notice.hidden = false;
 }
 
-document.addEventListener("htmx:sendError", () => showNotice(document.body.dataset.textOffline));
+/* A part of the page that is still to come shows a placeholder; when its call fails, it says so and offers a retry. */
+function showNotLoaded(part) {
+  if (!part.hasAttribute("hx-get") || !part.querySelector(".placeholder-glow, .placeholder")) return false;
+  part.waitingHtml = part.innerHTML;
+  part.replaceChildren(document.getElementById("fw-not-loaded").content.cloneNode(true));
+  return true;
+}
+
+document.addEventListener("click", (event) => {
+  const part = event.target.closest("[data-load-again]")?.closest("[hx-get]");
+  if (!part) return;
+  part.innerHTML = part.waitingHtml;
+  const swap = part.getAttribute("hx-swap") || "innerHTML";
+  window.htmx.ajax("GET", part.getAttribute("hx-get"), { source: part, target: part, swap });
+});
+
+document.addEventListener("htmx:sendError", (event) => {
+  if (!showNotLoaded(event.detail.elt)) showNotice(document.body.dataset.textOffline);
+});
 document.addEventListener("htmx:responseError", (event) => {
+  if (showNotLoaded(event.detail.elt)) return;
   const isServer = event.detail.xhr.status >= 500;
   showNotice(isServer ? document.body.dataset.textOffline : document.body.dataset.textRefused);
 });
