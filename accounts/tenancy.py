@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.db import connection, models, transaction
 
+from common.queries import fetch_prepared
+
 if TYPE_CHECKING:
     from accounts.models import Tenant
 
@@ -61,8 +63,7 @@ def _scope(tenant_id: int, setting: str) -> Iterator[None]:
 
 
 def _set_database_tenant(value: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('app.tenant', %s, true)", [value])
+    fetch_prepared("SELECT set_config('app.tenant', %s, true)", [value])
 
 
 def _database_tenant() -> str:

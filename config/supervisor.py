@@ -1,4 +1,4 @@
-"""The second half of ./run: embedded servers, preparation, web server, workers and beat, and one clean exit for all.
+"""The second half of ./run: embedded servers, preparation, web server, workers, beat, simulator, and one clean exit.
 
 Every child carries FANWISE_CHILD in its environment, so that the next start finds what a killed one left behind.
 """
@@ -41,6 +41,7 @@ COLD_STOP_SECONDS = 5
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 MAX_DEATHS = 3  # of one child within DEATH_SECONDS: then everything stops
 DEATH_SECONDS = 60
+SIMULATOR_PORT = 8700  # or one of the next
 
 # What a start on one's own machine means; every variable set outside wins.
 SITE_DEFAULTS = {
@@ -83,6 +84,23 @@ class Child:
 def site_environment(services: dict[str, str]) -> dict[str, str]:
     """The whole environment of the site's processes."""
     return SITE_DEFAULTS | dict(os.environ) | services
+
+
+def choose_simulator_port(environment: dict[str, str]) -> int | None:
+    """Where the demo brand's platform listens; None without a demo brand, or when SIMULATOR_URL names another."""
+    if environment.get("FANWISE_DEMO", "1") == "0" or "SIMULATOR_URL" in environment:
+        return None
+    return free_port(SIMULATOR_PORT, tries=100)
+
+
+def build_simulator(state: Path, port: int) -> Child:
+    """The simulated WeChat platform: for this machine alone, and without any of the site's secrets."""
+    folder = state / "simulator"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    command = ["simulator", "--port", str(port), "--state", str(folder / "world.sqlite3")]
+    environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    environment |= {"PYTHONUNBUFFERED": "1", MARK: str(state)}
+    return Child("simulator", [sys.executable, "-m", *command], log_path(state, "simulator"), environment)
 
 
 def build_children(state: Path, environment: dict[str, str], host: str, port: int) -> list[Child]:
@@ -253,13 +271,26 @@ def _serve(state: Path) -> None:
         run_step(f"starting {local.wanted()}", lambda: services.update(stack.enter_context(local.running(state))))
         environment = site_environment(services)
         stack.callback(end_children, state)
+        simulators = _start_simulator(state, environment)
         children = build_children(state, environment, host, port)
         _prepare(environment)
         run_step("starting web server, workers and beat", lambda: _start_children(children, host, port))
-        (state / "run.json").write_text(json.dumps({"pid": os.getpid(), "address": address}))
+        told = {"pid": os.getpid(), "address": address, "simulator": environment.get("SIMULATOR_URL", "")}
+        (state / "run.json").write_text(json.dumps(told))
         print(f"\nFanwise is ready after {seconds_alive():.1f} s: {address}\n{_login(state)}", end="", flush=True)
         print(f"Logs: {state / 'logs'}. Ctrl-C stops everything.", flush=True)
-        watch(children)
+        watch([*children, *simulators])
+
+
+def _start_simulator(state: Path, environment: dict[str, str]) -> list[Child]:
+    """Starts it before the demo brand is made, and puts its address into the environment."""
+    port = choose_simulator_port(environment)
+    if port is None:
+        return []
+    environment["SIMULATOR_URL"] = f"http://127.0.0.1:{port}"
+    simulator = build_simulator(state, port)
+    simulator.start()
+    return [simulator]
 
 
 def _start_children(children: list[Child], host: str, port: int) -> None:
@@ -294,11 +325,20 @@ def serve() -> int:
 
 def run_python(arguments: list[str]) -> int:
     """Runs Python (manage.py, a benchmark) beside a running ./run, or with servers started for it alone."""
-    with local.running(state_folder()) as services:
+    state = state_folder()
+    with local.running(state) as services:
         command = [sys.executable, *arguments]
-        process = subprocess.Popen(command, cwd=CHECKOUT, env=site_environment(services))
+        environment = running_simulator(state) | site_environment(services)
+        process = subprocess.Popen(command, cwd=CHECKOUT, env=environment)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for it; we stay to stop the servers
         return process.wait()
+
+
+def running_simulator(state: Path) -> dict[str, str]:
+    """SIMULATOR_URL of the ./run that is at work here, if it has a simulator."""
+    path = state / "run.json"
+    address = json.loads(path.read_text()).get("simulator") if path.exists() else ""
+    return {"SIMULATOR_URL": address} if address else {}
 
 
 def reset() -> int:

@@ -17,9 +17,15 @@ from simulator.pay_state import PlatformKey
 YEARS = 5
 
 
-def make_certificate(name: str, at: float) -> PlatformKey:
-    """A new RSA key with a certificate of five years."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+@functools.lru_cache(maxsize=64)
+def make_key(slot: str) -> rsa.RSAPrivateKey:
+    """The RSA key of a slot: the same one while the process lives, so that a new world need not wait for keys."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def make_certificate(slot: str, name: str, at: float) -> PlatformKey:
+    """A key with a certificate of five years."""
+    key = make_key(slot)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     begin = dt.datetime.fromtimestamp(at, dt.UTC)
     end = begin + dt.timedelta(days=365 * YEARS)
@@ -29,9 +35,9 @@ def make_certificate(name: str, at: float) -> PlatformKey:
     return PlatformKey(f"{serial:040X}", certificate, _private_pem(key), at, end.timestamp())
 
 
-def make_key_pair() -> tuple[str, str]:
+def make_key_pair(slot: str) -> tuple[str, str]:
     """Private and public key as PEM."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    key = make_key(slot)
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     return _private_pem(key), public.decode()
 

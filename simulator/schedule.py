@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from simulator.world import World
 
-TICK_SECONDS = 0.02
+TICK_SECONDS = 0.05
 TASKS: dict[str, Callable[..., None]] = {}
 
 

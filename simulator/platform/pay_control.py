@@ -17,15 +17,16 @@ def add_merchant(
     """Makes a merchant bound to accounts; returns what its owner would have: keys and numbers."""
     for app_id in app_ids:
         get_account(world, app_id)
-    its = pay_keys.make_certificate("merchant", world.now())
-    private, public = pay_keys.make_key_pair()
+    slot = f"merchant {len(world.state.merchants)}"
+    its = pay_keys.make_certificate(f"{slot} own", "merchant", world.now())
+    private, public = pay_keys.make_key_pair(f"{slot} public key")
     merchant = Merchant(
         mchid=mchid or str(1_600_000_000 + world.random.randrange(10**8)),
         api_v3_key=fields.pop("api_v3_key", "") or make_secret(),
         serial_no=its.serial,
         certificate=its.certificate,
         private_key=its.private_key,
-        platform_keys=[pay_keys.make_certificate("platform", world.now())],
+        platform_keys=[pay_keys.make_certificate(f"{slot} platform", "platform", world.now())],
         public_key_id=f"PUB_KEY_ID_{make_secret(15).upper()}",
         public_key=public,
         public_key_private=private,
@@ -67,7 +68,9 @@ def change_merchant(world: World, mchid: str, **fields: Any) -> dict[str, Any]:
 def rotate_certificate(world: World, mchid: str) -> dict[str, Any]:
     """A new platform certificate that signs from now on; the one before is still listed."""
     merchant = get_merchant(world, mchid)
-    merchant.platform_keys = [*merchant.platform_keys[-1:], pay_keys.make_certificate("platform", world.now())]
+    slot = f"{mchid} {len(merchant.platform_keys)} after {merchant.platform_keys[-1].serial}"
+    fresh = pay_keys.make_certificate(slot, "platform", world.now())
+    merchant.platform_keys = [*merchant.platform_keys[-1:], fresh]
     return _describe(merchant)
 
 

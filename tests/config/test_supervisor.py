@@ -13,8 +13,20 @@ from pathlib import Path
 import pytest
 
 from config import supervisor
-from config.processes import StartError, processes_marked, wait_until
-from config.supervisor import MARK, Child, build_children, choose_address, end_children, end_leftovers, only_one
+from config.processes import StartError, free_port, processes_marked, wait_until
+from config.supervisor import (
+    MARK,
+    Child,
+    build_children,
+    build_simulator,
+    choose_address,
+    choose_simulator_port,
+    end_children,
+    end_leftovers,
+    only_one,
+    running_simulator,
+)
+from simulator.remote import PlatformControl
 
 PATIENT = "import time; time.sleep(600)"
 STUBBORN = (
@@ -126,3 +138,42 @@ def test_the_web_server_never_sees_the_owner_of_the_schema(state: Path) -> None:
     assert list(children) == ["web", "default", "sending", "training", "beat"]
     assert "DATABASE_OWNER_URL" not in children["web"].environment
     assert children["training"].environment["DATABASE_OWNER_URL"] == "owner"
+
+
+def test_the_demo_brand_alone_gets_a_simulator(state: Path) -> None:
+    assert choose_simulator_port({}) in range(8700, 8800)
+    assert choose_simulator_port({"FANWISE_DEMO": "0"}) is None
+    assert choose_simulator_port({"SIMULATOR_URL": "http://elsewhere:1"}) is None
+    assert choose_simulator_port({"SIMULATOR_URL": ""}) is None
+
+
+def test_the_simulator_answers_without_the_sites_secrets_and_keeps_its_world(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_KEY", "the site's")
+    port = free_port()
+    for _ in range(2):
+        simulator = build_simulator(state, port)
+        assert "SECRET_KEY" not in simulator.environment
+        simulator.start()
+        control = PlatformControl(f"http://127.0.0.1:{port}")
+        assert wait_until(lambda: _answers(port), 20), simulator.log.read_text()
+        accounts = control.do("state")["accounts"]
+        if not accounts:
+            control.add_account(app_id="wx1")
+        control.http.close()
+        assert simulator.process is not None
+        simulator.process.terminate()
+        assert simulator.process.wait(20) == 0
+    assert list(accounts) == ["wx1"]
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_commands_beside_a_running_site_find_its_simulator(state: Path) -> None:
+    assert running_simulator(state) == {}
+    (state / "run.json").write_text('{"pid": 1, "address": "http://a/", "simulator": "http://127.0.0.1:8700"}')
+    assert running_simulator(state) == {"SIMULATOR_URL": "http://127.0.0.1:8700"}

@@ -1,10 +1,11 @@
 """Open Platform components, by section 8 of the fact sheet."""
 
+import threading
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.simulator.test_pushing import fields, open_sealed, signature
+from tests.simulator.test_pushing import fields, open_sealed, seal, signature
 
 HOUR = 3600
 OFFICIAL = 2  # the permission set for users
@@ -225,3 +226,33 @@ def test_the_release_check_judges_the_answers(platform, third, listener):
         "miniprogram": {"api_reply": False},
         "passed": False,
     }
+
+
+def test_the_release_check_passes_a_platform_that_does_its_duty(platform, third, listener):
+    def answer(heard) -> str:
+        message = fields(open_sealed(fields(heard.body)["Encrypt"], third.key)[0])
+        text = message.get("Content", "")
+        if text == "TESTCOMPONENT_MSG_TYPE_TEXT":
+            return seal_reply(third, f"{text}_callback")
+        if text.startswith("QUERY_AUTH_CODE:"):
+            threading.Thread(target=answer_by_api, args=(text.removeprefix("QUERY_AUTH_CODE:"), message)).start()
+            return ""
+        return "success"
+
+    def answer_by_api(code: str, message: dict[str, str]) -> None:
+        token = third.call("api_query_auth", authorization_code=code)["authorization_info"]["authorizer_access_token"]
+        body = {"touser": message["FromUserName"], "msgtype": "text", "text": {"content": f"{code}_from_api"}}
+        url = f"{platform.url}/cgi-bin/message/custom/send"
+        assert platform.http.post(url, params={"access_token": token}, json=body).json()["errcode"] == 0
+
+    listener.answer = answer
+    assert platform.check_release(component=third.app_id, timeout=5)["passed"] is True
+
+
+def seal_reply(third: Platform3, text: str) -> str:
+    sealed = seal(f"<xml><MsgType>text</MsgType><Content>{text}</Content></xml>", third.app_id, third.key)
+    signed = signature(third.token, "1700000000", "99", sealed)
+    return (
+        f"<xml><Encrypt>{sealed}</Encrypt><MsgSignature>{signed}</MsgSignature>"
+        "<TimeStamp>1700000000</TimeStamp><Nonce>99</Nonce></xml>"
+    )

@@ -32,8 +32,8 @@ def open_sealed(encrypted: str, key: str = KEY) -> tuple[str, str]:
     return plain[20 : 20 + length].decode(), plain[20 + length :].decode()
 
 
-def seal(text: str, app_id: str) -> str:
-    raw, body = base64.b64decode(KEY + "="), text.encode()
+def seal(text: str, app_id: str, key: str = KEY) -> str:
+    raw, body = base64.b64decode(key + "="), text.encode()
     plain = b"0123456789abcdef" + struct.pack(">I", len(body)) + body + app_id.encode()
     pad = 32 - len(plain) % 32
     encryptor = Cipher(algorithms.AES(raw), modes.CBC(raw[:16])).encryptor()
