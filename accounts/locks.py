@@ -15,6 +15,7 @@ class Lock(IntEnum):
     MODEL_VERSIONS = 0x46570004
     ITEMS = 0x46570005
     CONTACTS = 0x46570006
+    PUSHES = 0x46570007
 
 
 def take_turn(lock: Lock) -> None:

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts.actors import Actor, record
 from accounts.locks import Lock, take_turn
+from audience import erasures
 from audience.models import Consent, Contact, Event, Identity
 from common.errors import Conflict
 from common.text import sort_key
@@ -107,6 +108,45 @@ def ids_by_external(external_ids: Iterable[str], *, create: bool = False) -> dic
         Contact.objects.bulk_create([Contact(external_id=e) for e in missing], batch_size=1000, ignore_conflicts=True)
         found |= dict(Contact.objects.filter(external_id__in=missing).values_list("external_id", "pk"))
     return found
+
+
+def known_as(kind: str, account_ref: str, value: str) -> Contact:
+    """The contact with this identity; an unknown person becomes a contact whose external id is the identity's value."""
+    wanted = {"kind": kind, "account_ref": account_ref, "value": value}
+    found = Identity.objects.select_related("contact").filter(**wanted).first()
+    if found is None:
+        contact_id = ids_by_external([value], create=True)[value]
+        made, _is_new = Identity.objects.get_or_create(**wanted, defaults={"contact_id": contact_id})
+        found = Identity.objects.select_related("contact").get(pk=made.pk)
+    return found.contact
+
+
+def note_following(account_ref: str, openid: str, at: datetime, *, is_following: bool) -> None:
+    """Note that the person began or ceased to follow an account at that time; a late note does not undo a newer one."""
+    field = "followed_at" if is_following else "unfollowed_at"
+    known = Identity.objects.filter(kind=Identity.Kind.OPENID, account_ref=account_ref, value=openid)
+    is_older = Q(**{f"{field}__isnull": True}) | Q(**{f"{field}__lt": at})
+    if known.filter(is_older).update(**{field: at}) and is_following:
+        contact = Contact.objects.filter(pk__in=known.values("contact_id"))
+        contact.filter(Q(followed_at=None) | Q(followed_at__lt=at)).update(followed_at=at, updated_at=timezone.now())
+
+
+def forget_account(account_ref: str, num: int, by: Actor) -> int:
+    """Forget up to `num` openids of an account; who is known by nothing else is erased. How many openids."""
+    batch = list(Identity.objects.filter(kind=Identity.Kind.OPENID, account_ref=account_ref).order_by("pk")[:num])
+    ids = [identity.contact_id for identity in batch]
+    Identity.objects.filter(pk__in=[identity.pk for identity in batch]).delete()
+    openids = [identity.value for identity in batch]
+    nameless = Contact.objects.filter(pk__in=ids, external_id__in=openids, identities=None)
+    erasures.erase(list(nameless), by)
+    return len(batch)
+
+
+def clear_profile(contact: Contact, by: Actor) -> None:
+    """Forget the name the person had on the platform."""
+    contact.name = contact.name_sort = ""
+    contact.save(update_fields=["name", "name_sort", "updated_at"])
+    record(by, "clear_profile", "contact", contact.external_id)
 
 
 def search(

@@ -73,6 +73,9 @@ class Identity(TenantModel):
     account_ref = models.CharField(max_length=64, blank=True)
     """The AppID the openid belongs to; empty for the other kinds."""
     value = models.CharField(max_length=128)
+    followed_at = models.DateTimeField(null=True)
+    """When the person last began to follow the account that the openid belongs to."""
+    unfollowed_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -83,6 +86,11 @@ class Identity(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.value}"
+
+    @property
+    def is_following(self) -> bool:
+        """Whether the person follows the account now, as far as we were told."""
+        return self.followed_at is not None and (self.unfollowed_at is None or self.unfollowed_at < self.followed_at)
 
 
 class Consent(TenantModel):
@@ -109,6 +117,22 @@ class Consent(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.contact_id} {self.purpose}: {self.state}"
+
+
+class Erasure(TenantModel):
+    """A contact that will be deleted with everything known of it, and when (PIPL art. 47, WeChat's rules)."""
+
+    contact = TenantForeignKey(Contact, on_delete=models.CASCADE, related_name="erasures")
+    reason = models.CharField(max_length=60)
+    due_at = models.DateTimeField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "contact"], name="erasure_once")]
+        indexes = [models.Index(fields=["tenant", "due_at"], name="erasure_due")]
+
+    def __str__(self) -> str:
+        return f"{self.contact_id} on {self.due_at:%F}: {self.reason}"
 
 
 class Import(TenantModel):

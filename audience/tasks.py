@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.jobs import Lease, job_task
 from accounts.models import Tenant
 from accounts.tenancy import tenant_scope
-from audience import events, idempotency, imports, undoing
+from audience import erasures, events, idempotency, imports, undoing
 
 
 @job_task("audience.tasks.run_import")
@@ -36,3 +36,13 @@ def forget_old_answers() -> None:
     for tenant_id in Tenant.objects.values_list("pk", flat=True).iterator():
         with tenant_scope(tenant_id):
             idempotency.forget_old()
+
+
+@shared_task(name="audience.tasks.erase_due", ignore_result=True)
+def erase_due() -> None:
+    """Beat calls this every hour: contacts whose day of deletion has come are deleted, a batch per transaction."""
+    for tenant_id in Tenant.objects.values_list("pk", flat=True).iterator():
+        while True:
+            with tenant_scope(tenant_id):
+                if not erasures.erase_due(timezone.now()):
+                    break

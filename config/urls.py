@@ -9,6 +9,7 @@ brand_pages: list[URLPattern | URLResolver] = [
     path("", include("audience.urls")),
     path("catalog/", include("catalog.urls")),
     path("tracking/", include("connectors.tracking.urls")),
+    path("channels/", include("connectors.urls")),
     path("models/", include("modeling.urls")),
     path("recommendations/", include("recommendations.urls")),
     path("settings/", include("accounts.brand_urls")),
@@ -20,6 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("language/", include("django.conf.urls.i18n")),
     path("pictures/", include("catalog.public_urls")),
     path("", include("connectors.tracking.public_urls")),
+    path("hooks/", include("connectors.public_urls")),
     path("api/", include("config.api")),
     path("b/<slug:brand>/", include(brand_pages)),
 ]

@@ -32,6 +32,7 @@ NAVIGATION = (
     NavEntry("audience:contacts", "contacts/", "ti-users", _("Contacts")),
     NavEntry("tracking:live", "tracking/", "ti-activity", _("Tracking")),
     NavEntry("catalog:items", "catalog/", "ti-books", _("Catalog")),
+    NavEntry("connectors:accounts", "channels/", "ti-brand-wechat", pgettext_lazy("WeChat", "Accounts")),
     NavEntry("modeling:runs", "models/", "ti-brain", _("Models")),
     NavEntry("recommendations:preview", "recommendations/", "ti-sparkles", _("Recommendations")),
     NavEntry("settings:members", "settings/", "ti-settings", _("Settings")),
@@ -109,6 +110,7 @@ def initial(name: object) -> str:
 _STATE_COLOURS = {
     "draft": "yellow", "confirmed": "azure", "running": "azure", "succeeded": "green", "done": "green", "failed": "red",
     "active": "green", "candidate": "azure", "live": "green", "granted": "green", "denied": "red", "revoked": "red",
+    "applied": "green", "received": "azure", "paused": "yellow",
 }  # fmt: skip
 
 

@@ -54,6 +54,8 @@ class ConnectedAccount(TenantModel):
     aes_key = SealedField(null=True)
     aes_key_before = SealedField(null=True)
     """The EncodingAESKey that was valid before the last rotation: pushes in flight still use it."""
+    keys_made_at = models.DateTimeField(null=True)
+    """When token and EncodingAESKey were last made here; for a while after that the set-up page shows them."""
     is_handing_over = models.BooleanField(default=False)
     """Whether messages are answered with transfer_customer_service, so that the brand's human agents get them."""
     is_simulated = models.BooleanField(default=False)

@@ -55,6 +55,8 @@ class Opened:
 
     document: Document
     is_json: bool
+    content: bytes = field(repr=False)
+    """The message as it was sent, after decryption: what `document` was read from."""
     aes_key: str = field(default="", repr=False)
     """The EncodingAESKey that opened it and has to close the reply; empty for a plain push."""
 
@@ -83,7 +85,7 @@ def open_push(
     is_encrypted = query.get("encrypt_type", "raw") == "aes"
     if not is_encrypted and shared.mode != Mode.SAFE:
         _check(query.get("signature", ""), sign(shared.token, query.get("timestamp", ""), query.get("nonce", "")))
-        return Opened(read_document(body), is_json(body))
+        return Opened(read_document(body), is_json(body), body)
     envelope = read_document(body)
     encrypted = envelope.get("Encrypt")
     if not isinstance(encrypted, str):
@@ -91,7 +93,7 @@ def open_push(
     parts = (query.get("timestamp", ""), query.get("nonce", ""), encrypted)
     _check(query.get("msg_signature", ""), sign(shared.token, *parts))
     content, aes_key = _decrypt_with_any(shared, encrypted)
-    return Opened(read_document(content), is_json(content), aes_key)
+    return Opened(read_document(content), is_json(content), content, aes_key)
 
 
 def seal_reply(

@@ -17,6 +17,7 @@ from accounts.models import Membership
 from accounts.tenancy import tenant_scope
 from audience.models import Contact, Import
 from catalog.models import Item
+from connectors.models import ConnectedAccount
 from modeling.models import Dataset, ModelVersion, TrainingRun
 
 MARK = "THEIR-SECRET"
@@ -61,11 +62,13 @@ def theirs(other_brand, stranger):
             purpose="next_item", number=1, kind="popularity", run=run, dataset=dataset, directory=MARK,
             digest="x", stage="live", promoted_at=timezone.now(),
         )  # fmt: skip
+        account = ConnectedAccount.objects.create(app_id="wxTHEIRS", name=MARK, kind="service")
         key, _secret = keys.create(other_brand, MARK, ["items:read"], by)
         member = Membership.objects.get(tenant=other_brand, user=stranger)
     return {
         "item": [item.external_id], "contact": [contact.code, contact.external_id], "import": [upload.code],
         "dataset": [dataset.code], "run": [run.code], "version": [version.code], "job": [job.code],
+        "account": [account.code],
         "key": [str(key.pk), key.prefix], "member": [str(member.pk)], "user": [str(stranger.pk)],
     }  # fmt: skip
 
@@ -87,7 +90,7 @@ def addresses(route, brand_slug, theirs):
 def snapshot(other_brand):
     """Everything of the other brand that a route could change."""
     with tenant_scope(other_brand):
-        models = (Item, Contact, Import, Dataset, TrainingRun, ModelVersion)
+        models = (Item, Contact, Import, Dataset, TrainingRun, ModelVersion, ConnectedAccount)
         rows = [list(model.objects.order_by("pk").values()) for model in models]
     return rows, list(other_brand.memberships.values()), list(other_brand.api_keys.values("pk", "revoked_at", "name"))
 

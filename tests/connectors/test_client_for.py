@@ -39,7 +39,7 @@ class WeChat:
             return self.say(waiting.pop(0) if len(waiting) > 1 else waiting[0])
 
     def say(self, answer):
-        return httpx.Response(200, json=answer)
+        return httpx.Response(200, content=iter([json.dumps(answer).encode()]))
 
     def num(self, path):
         return self.asked.count(path)
@@ -161,7 +161,7 @@ def test_the_count_of_forced_refreshes_survives_a_failed_one(wechat, account, mo
 
     def fail_when_forced(request):
         if json.loads(request.content).get("force_refresh"):
-            return httpx.Response(502, text="<html>bad gateway</html>")
+            return httpx.Response(502, content=iter([b"<html>bad gateway</html>"]))
         return WeChat.__call__(wechat, request)
 
     http = httpx.Client(transport=httpx.MockTransport(fail_when_forced))

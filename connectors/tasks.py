@@ -1,0 +1,33 @@
+"""Doors to connectors from the queue."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from accounts.models import Tenant
+from connectors import deletion, receipts
+
+
+@shared_task(name="connectors.tasks.apply_pushes", ignore_result=True)
+def apply_pushes(tenant_id: int, account_id: int) -> int:
+    """Apply what waits for one account; hinted when a push has arrived."""
+    return receipts.apply_waiting(tenant_id, account_id)
+
+
+@shared_task(name="connectors.tasks.sweep_pushes", ignore_result=True)
+def sweep_pushes() -> int:
+    """Beat calls this every few seconds: pushes whose hint got lost are applied."""
+    return receipts.sweep()
+
+
+@shared_task(name="connectors.tasks.forget_old_pushes", ignore_result=True)
+def forget_old_pushes() -> None:
+    """Beat calls this a few times a day: raw pushes are kept for PUSH_KEEP_DAYS."""
+    for tenant_id in Tenant.objects.values_list("pk", flat=True).iterator():
+        receipts.forget_old(tenant_id, timezone.now())
+
+
+@shared_task(name="connectors.tasks.delete_disconnected", ignore_result=True)
+def delete_disconnected() -> None:
+    """Beat calls this every hour: what disconnected accounts left behind is deleted when its day has come."""
+    for tenant_id in Tenant.objects.values_list("pk", flat=True).iterator():
+        deletion.delete_due(tenant_id, timezone.now())

@@ -1,0 +1,27 @@
+"""Pages of the brand's connected accounts."""
+
+from django.urls import path
+
+from connectors.views import accounts, authorisations, changes, pushes
+
+app_name = "connectors"
+urlpatterns = [
+    path("", accounts.accounts, name="accounts"),
+    path("connect/", accounts.connect, name="connect"),
+    path("practice/", changes.connect_practice, name="practice"),
+    path("authorise/", authorisations.start, name="authorise"),
+    path("authorised/", authorisations.finish, name="authorised"),
+    path("<slug:code>/", accounts.account, name="account"),
+    path("<slug:code>/setup/", accounts.setup, name="setup"),
+    path("<slug:code>/light/", accounts.light, name="light"),
+    path("<slug:code>/settings/", accounts.change, name="settings"),
+    path("<slug:code>/secret/", changes.change_secret, name="secret"),
+    path("<slug:code>/keys/", changes.rotate_keys, name="keys"),
+    path("<slug:code>/check/", changes.check, name="check"),
+    path("<slug:code>/pause/", changes.pause, name="pause"),
+    path("<slug:code>/resume/", changes.resume, name="resume"),
+    path("<slug:code>/disconnect/", changes.disconnect, name="disconnect"),
+    path("<slug:code>/problems/", changes.clear_problems, name="clear_problems"),
+    path("<slug:code>/pushes/", pushes.pushes, name="pushes"),
+    path("<slug:code>/pushes/retry/", pushes.retry, name="retry_pushes"),
+]
