@@ -7,17 +7,23 @@ import typing
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def to_json(value: Any) -> Any:
-    """A JSON value for a dataclass, list, tuple, dict with string keys, or plain value."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {name: to_json(getattr(value, name)) for name in _kept_fields(type(value))}
-    if isinstance(value, dict):
-        return {key: to_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_json(item) for item in value]
-    return value
+    """A JSON value for a dataclass, list, tuple, dict with string keys, or plain value; shares nothing with it."""
+    kind: type = type(value)
+    if kind in PLAIN:
+        return value
+    if kind is dict:
+        return {key: item if type(item) in PLAIN else to_json(item) for key, item in value.items()}
+    if kind is list or kind is tuple:
+        return [item if type(item) in PLAIN else to_json(item) for item in value]
+    found = {}
+    for name in _kept_fields(kind):
+        item = getattr(value, name)
+        found[name] = item if type(item) in PLAIN else to_json(item)
+    return found
 
 
 def from_json(kind: type[T], value: Any) -> T:

@@ -91,9 +91,8 @@ class Storage:
         """The number of the newest line of any log."""
         return int(self._connection.execute("SELECT coalesce(max(id), 0) FROM log").fetchone()[0])
 
-    def save(self, parts: dict[str, Any]) -> None:
-        """Replaces the snapshot, all of it or nothing."""
-        rows = [(part, json.dumps(body, ensure_ascii=False)) for part, body in parts.items()]
+    def save(self, rows: list[tuple[str, str]]) -> None:
+        """Replaces the snapshot by parts and their JSON, all of it or nothing."""
         with self._connection:
             self._connection.execute("BEGIN")
             self._connection.execute("DELETE FROM snapshot")

@@ -4,6 +4,7 @@ Everything under `State` is plain data and survives a restart (records.py, stora
 `world.lock` while reading or changing anything here, and never wait for the network inside it.
 """
 
+import json
 import random
 import secrets
 import threading
@@ -315,11 +316,15 @@ class World:
         return self.storage.append(kind, self.now(), app_id, subject, body)
 
     def save(self) -> None:
-        """Writes the snapshot, if there is a file to write to."""
-        if self.storage.is_durable:
-            with self.lock:
-                self.state.clock_offset_seconds = self.clock.offset_seconds
-                self.storage.save(to_json(self.state))
+        """Writes the snapshot, if there is a file to write to. Callers wait while it is copied, not while it is put."""
+        if not self.storage.is_durable:
+            return
+        with self.lock:
+            self.state.clock_offset_seconds = self.clock.offset_seconds
+            copy = to_json(self.state)
+        rows = [(part, json.dumps(body, ensure_ascii=False)) for part, body in copy.items()]
+        with self.lock:
+            self.storage.save(rows)
 
     def clear(self, seed: int = 1) -> None:
         """Starts a new, empty world at the real time; faults, logs and what is under way are gone."""
