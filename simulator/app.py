@@ -21,7 +21,7 @@ MAX_LOGGED_CHARACTERS = 4000
 HTML = "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
 
 platform.register_all()
-for _name in ("messaging_control", "crowd_control"):  # their controls need the areas
+for _name in ("messaging_control", "crowd_control", "control_page"):  # their controls need the areas
     importlib.import_module(f"simulator.{_name}")
 
 
