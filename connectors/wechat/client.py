@@ -53,9 +53,11 @@ class WeChatClient:
 
     def call(
         self, method: str, path: str, *, params: Params | None = None, body: Any = None, files: Files | None = None,
-        token: bool = True, idempotent: bool | None = None,
+        token: bool | str = True, idempotent: bool | None = None,
     ) -> dict[str, Any]:  # fmt: skip
         """The answer's JSON object. Raises Refused or TransportFailed.
+
+        The token travels as the parameter `access_token`, or as the one that `token` names; False sends none.
 
         `body` is sent as JSON, or as form fields beside `files` (field -> (name, bytes, content type)). An expired
         token is renewed and the call repeated once. Only `idempotent` calls (GETs, unless told) are repeated when the
@@ -80,18 +82,24 @@ class WeChatClient:
         return self._with_token(once, path, dict(params or {}), True, True)
 
     def _with_token(
-        self, once: Callable[[Params], T], path: str, params: dict[str, str | int], token: bool, is_repeatable: bool
+        self,
+        once: Callable[[Params], T],
+        path: str,
+        params: dict[str, str | int],
+        token: bool | str,
+        is_repeatable: bool,
     ) -> T:
         if not token:
             return self._patiently(once, path, params, is_repeatable)
+        name = token if isinstance(token, str) else "access_token"
         stale = self.tokens.get()
         try:
-            return self._patiently(once, path, params | {"access_token": stale}, is_repeatable)
+            return self._patiently(once, path, params | {name: stale}, is_repeatable)
         except InvalidToken:
             fresh = self.tokens.renew(stale)
             if fresh == stale:
                 raise
-        return self._patiently(once, path, params | {"access_token": fresh}, is_repeatable)
+        return self._patiently(once, path, params | {name: fresh}, is_repeatable)
 
     def _patiently(self, once: Callable[[Params], T], path: str, params: Params, is_repeatable: bool) -> T:
         num_tries = 0

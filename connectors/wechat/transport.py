@@ -57,6 +57,7 @@ class Answer:
     content: bytes = field(repr=False)
     content_type: str
     status: int
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Transport:
@@ -80,29 +81,33 @@ class Transport:
 
     def send(
         self, method: str, path: str, *, params: Params | None = None, body: Any = None, files: Files | None = None,
-        max_bytes: int = MAX_MEDIA_BYTES,
+        headers: Mapping[str, str] | None = None, max_bytes: int = MAX_MEDIA_BYTES,
     ) -> Answer:  # fmt: skip
-        """The raw answer; `body` is sent as JSON, or as form fields beside `files`. Raises TransportFailed."""
-        content: dict[str, Any] = {"headers": {"Accept-Encoding": "identity"}}  # so that no answer unpacks to gigabytes
+        """The raw answer; `body` is sent as JSON (bytes as they are), or as form fields beside `files`.
+
+        Raises TransportFailed.
+        """
+        sent = {"Accept-Encoding": "identity"} | dict(headers or {})  # no answer shall unpack to gigabytes
+        content: dict[str, Any] = {"headers": sent}
         if files:
             content |= {"files": dict(files), "data": body}
         elif body is not None:
-            content |= {"content": dump(body)}
-            content["headers"]["Content-Type"] = "application/json"
+            content |= {"content": body if isinstance(body, bytes) else dump(body)}
+            sent["Content-Type"] = "application/json"
         http = self._http or shared_http()
         with (
             _named_failures(path),
             http.stream(
                 method,
                 self.base_url + path,
-                params=dict(params or {}),
+                params=dict(params) if params else None,
                 timeout=TIMEOUT,
                 follow_redirects=False,
                 **content,
             ) as response,
         ):
             read = _read(response, path, max_bytes)
-            return Answer(read, response.headers.get("Content-Type", ""), response.status_code)
+            return Answer(read, response.headers.get("Content-Type", ""), response.status_code, response.headers)
 
 
 def dump(body: Any) -> bytes:

@@ -69,7 +69,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def platform(listener: Listener, clock: Clock) -> Platform:
+def issuer(listener: Listener, clock: Clock) -> Platform:
     return Platform(listener, clock)
 
 
@@ -93,7 +93,7 @@ def tokens(listener: Listener, clock: Clock, http: httpx.Client, store: MemorySt
 
 
 def test_the_first_fetch_asks_in_normal_mode_and_the_rest_read_the_store(
-    tokens: StableTokens, platform: Platform, listener: Listener
+    tokens: StableTokens, issuer: Platform, listener: Listener
 ) -> None:
     assert [tokens.get() for _ in range(5)] == ["T1"] * 5
     assert len(listener.asked) == 1
@@ -104,61 +104,61 @@ def test_the_first_fetch_asks_in_normal_mode_and_the_rest_read_the_store(
 
 
 def test_a_token_with_ten_minutes_left_is_used_and_with_less_is_fetched_anew(
-    tokens: StableTokens, platform: Platform, clock: Clock
+    tokens: StableTokens, issuer: Platform, clock: Clock
 ) -> None:
     tokens.get()
     clock.advance(minutes=110)
-    assert (tokens.get(), len(platform.asked)) == ("T1", 1)
+    assert (tokens.get(), len(issuer.asked)) == ("T1", 1)
     clock.advance(seconds=1)
     tokens.get()
-    assert len(platform.asked) == 2
+    assert len(issuer.asked) == 2
 
 
 def test_an_ending_token_that_the_platform_gives_again_is_asked_for_twice_a_minute_at_most(
-    tokens: StableTokens, platform: Platform, clock: Clock
+    tokens: StableTokens, issuer: Platform, clock: Clock
 ) -> None:
     tokens.get()
     clock.advance(minutes=112)
     for _ in range(60):
         assert tokens.get() == "T1"
         clock.advance(seconds=1)
-    assert len(platform.asked) == 3
+    assert len(issuer.asked) == 3
     clock.advance(minutes=3)
     assert tokens.get() == "T2"
 
 
-def test_a_dead_token_is_never_handed_out(tokens: StableTokens, platform: Platform, clock: Clock) -> None:
+def test_a_dead_token_is_never_handed_out(tokens: StableTokens, issuer: Platform, clock: Clock) -> None:
     tokens.get()
     clock.advance(hours=3)
     assert tokens.get() == "T2"
 
 
-def test_fifty_threads_fetch_once(tokens: StableTokens, platform: Platform) -> None:
+def test_fifty_threads_fetch_once(tokens: StableTokens, issuer: Platform) -> None:
     with ThreadPoolExecutor(50) as pool:
         assert set(pool.map(lambda _: tokens.get(), range(50))) == {"T1"}
-    assert len(platform.asked) == 1
+    assert len(issuer.asked) == 1
 
 
 # --- refused tokens -------------------------------------------------------------------------------------------------
 
 
 def test_what_another_worker_fetched_meanwhile_is_taken_without_asking(
-    tokens: StableTokens, platform: Platform, store: MemoryStore
+    tokens: StableTokens, issuer: Platform, store: MemoryStore
 ) -> None:
     tokens.get()
-    platform.issue()
+    issuer.issue()
     assert tokens.renew("T1") == "T2"
     assert tokens.renew("T1") == "T2"
-    assert platform.asked == [False, False]
+    assert issuer.asked == [False, False]
 
 
-def test_only_if_the_refused_token_comes_again_it_is_forced(tokens: StableTokens, platform: Platform) -> None:
+def test_only_if_the_refused_token_comes_again_it_is_forced(tokens: StableTokens, issuer: Platform) -> None:
     tokens.get()
     assert tokens.renew("T1") == "T2"
-    assert platform.asked == [False, False, True]
+    assert issuer.asked == [False, False, True]
 
 
-def test_forces_are_30_seconds_apart_and_20_in_24_hours(tokens: StableTokens, platform: Platform, clock: Clock) -> None:
+def test_forces_are_30_seconds_apart_and_20_in_24_hours(tokens: StableTokens, issuer: Platform, clock: Clock) -> None:
     token = tokens.get()
     token = tokens.renew(token)
     clock.advance(seconds=29)
@@ -171,20 +171,20 @@ def test_forces_are_30_seconds_apart_and_20_in_24_hours(tokens: StableTokens, pl
         token = fresh
     clock.advance(minutes=5)
     assert tokens.renew(token) == token
-    assert platform.asked.count(True) == 20
+    assert issuer.asked.count(True) == 20
     clock.advance(hours=24)
     token = tokens.get()
     assert tokens.renew(token) != token
-    assert platform.asked.count(True) == 21
+    assert issuer.asked.count(True) == 21
 
 
 def test_a_force_whose_answer_gets_lost_counts(
-    tokens: StableTokens, platform: Platform, listener: Listener, store: MemoryStore
+    tokens: StableTokens, issuer: Platform, listener: Listener, store: MemoryStore
 ) -> None:
     tokens.get()
 
     def lose_forced(asked: Asked) -> Any:
-        answer = platform.give_token(asked)
+        answer = issuer.give_token(asked)
         return ("text/html", b"<html>") if asked.body["force_refresh"] else answer
 
     listener.answer(PATH, lose_forced)
@@ -194,11 +194,11 @@ def test_a_force_whose_answer_gets_lost_counts(
     assert stored is not None
     assert stored.forced_at == (NOON,)
     assert tokens.renew("T1") == "T2"  # the normal mode knows what the lost answer held
-    assert platform.asked == [False, False, True, False]
+    assert issuer.asked == [False, False, True, False]
 
 
 def test_fifty_threads_with_a_token_revoked_midway_refresh_once_and_lose_no_message(
-    listener: Listener, clock: Clock, http: httpx.Client, store: MemoryStore, platform: Platform,
+    listener: Listener, clock: Clock, http: httpx.Client, store: MemoryStore, issuer: Platform,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(transport, "TIMEOUT", httpx.Timeout(30))
@@ -206,7 +206,7 @@ def test_fifty_threads_with_a_token_revoked_midway_refresh_once_and_lose_no_mess
     for _ in range(50):  # each with a token source of its own, as workers have, around one store
         source = StableTokens("wxapp", "s3cret", store, base_url=listener.url, http=http, clock=clock)
         workers.append(WeChatClient("wxapp", source, base_url=listener.url, http=http))
-    half = threading.Barrier(50, action=platform.issue)
+    half = threading.Barrier(50, action=issuer.issue)
 
     def send(client: WeChatClient) -> list[int]:
         before = [client.call("POST", SEND, body={"touser": "o"})["errcode"] for _ in range(3)]
@@ -215,19 +215,19 @@ def test_fifty_threads_with_a_token_revoked_midway_refresh_once_and_lose_no_mess
 
     with ThreadPoolExecutor(50) as pool:
         assert [code for codes in pool.map(send, workers) for code in codes] == [0] * 300
-    assert platform.asked == [False, False]
-    assert 1 <= platform.num_refused <= 50
+    assert issuer.asked == [False, False]
+    assert 1 <= issuer.num_refused <= 50
 
 
 def test_a_token_refused_again_after_renewal_ends_the_call(
-    tokens: StableTokens, platform: Platform, listener: Listener, http: httpx.Client
+    tokens: StableTokens, issuer: Platform, listener: Listener, http: httpx.Client
 ) -> None:
     listener.answer(SEND, {"errcode": 40001, "errmsg": "invalid credential"})
     client = WeChatClient("wxapp", tokens, base_url=listener.url, http=http)
     with pytest.raises(InvalidToken):
         client.call("POST", SEND, body={})
     assert listener.paths.count(SEND) == 2
-    assert platform.asked == [False, False, True]
+    assert issuer.asked == [False, False, True]
 
 
 # --- refusals of the token call -------------------------------------------------------------------------------------
