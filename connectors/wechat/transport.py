@@ -125,10 +125,7 @@ def parse_answer(answer: Answer, path: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         parsed = None
     if not isinstance(parsed, dict) or (answer.status != 200 and "errcode" not in parsed):
-        raise TransportFailed(
-            "WeChat's answer to %(path)s is not readable (HTTP %(status)s). Try again later.",
-            may_have_arrived=True, path=path, status=answer.status,
-        )  # fmt: skip
+        raise _unreadable(path, answer.status)
     return parsed
 
 
@@ -141,9 +138,11 @@ def check_errcode(parsed: Mapping[str, Any], path: str) -> None:
 
 
 def _read(response: httpx.Response, path: str, max_bytes: int) -> bytes:
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise _unreadable(path, response.status_code)
     ends_at = time.monotonic() + DEADLINE_SECONDS
     content = bytearray()
-    for chunk in response.iter_raw():
+    for chunk in response.iter_bytes():
         content += chunk
         if len(content) > max_bytes:
             raise TransportFailed(
@@ -168,6 +167,13 @@ def _named_failures(path: str) -> Iterator[None]:
             may_have_arrived=not isinstance(error, (*_NOT_SENT, httpx.InvalidURL)),
             path=path, kind=type(error).__name__,
         ) from None  # fmt: skip
+
+
+def _unreadable(path: str, status: int) -> TransportFailed:
+    return TransportFailed(
+        "WeChat's answer to %(path)s is not readable (HTTP %(status)s). Try again later.",
+        may_have_arrived=True, path=path, status=status,
+    )  # fmt: skip
 
 
 def _timeout(path: str, *, may_have_arrived: bool) -> TransportFailed:

@@ -44,9 +44,7 @@ class Shop:
 
 
 @pytest.fixture(params=["certificate", "public_key"])
-def shop(
-    request: pytest.FixtureRequest, platform: PlatformControl, notices: NoticeServer, http: httpx.Client
-) -> Shop:
+def shop(request: pytest.FixtureRequest, platform: PlatformControl, notices: NoticeServer, http: httpx.Client) -> Shop:
     made = Shop(platform, notices, http, request.param)
     notices.client = made.client
     return made
