@@ -2,7 +2,7 @@
 
 from django.http import Http404
 
-from connectors.models import ConnectedAccount
+from connectors.models import ConnectedAccount, PlatformTag, SyncRun
 
 
 def account_for(code: str) -> ConnectedAccount:
@@ -10,6 +10,22 @@ def account_for(code: str) -> ConnectedAccount:
     found: ConnectedAccount | None = (
         ConnectedAccount.objects.filter(code=code).exclude(state=ConnectedAccount.State.DISCONNECTED).first()
     )
+    if found is None:
+        raise Http404
+    return found
+
+
+def sync_run_for(account: ConnectedAccount, code: str) -> SyncRun:
+    """The account's pass with this code."""
+    found: SyncRun | None = SyncRun.objects.select_related("account", "job").filter(account=account, code=code).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def platform_tag_for(account: ConnectedAccount, tag_id: int) -> PlatformTag:
+    """The account's tag with this id."""
+    found: PlatformTag | None = PlatformTag.objects.select_related("account").filter(account=account, pk=tag_id).first()
     if found is None:
         raise Http404
     return found

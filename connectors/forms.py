@@ -57,3 +57,13 @@ class PushFilter(forms.Form):
 
     state = forms.ChoiceField(choices=[("", _("All states")), *PushReceipt.State.choices], required=False)
     kind = forms.CharField(required=False, max_length=60)
+
+
+class TagForm(forms.Form):
+    """A new tag of an account."""
+
+    name = forms.CharField(
+        label=_("Name of the new tag"),
+        max_length=30,
+        widget=forms.TextInput(attrs={"class": "form-control form-control-sm", "placeholder": _("New tag")}),
+    )

@@ -3,8 +3,10 @@
 from celery import shared_task
 from django.utils import timezone
 
+from accounts.jobs import Lease, job_task
 from accounts.models import Tenant
 from connectors import deletion, receipts
+from connectors.sync import runs
 
 
 @shared_task(name="connectors.tasks.apply_pushes", ignore_result=True)
@@ -31,3 +33,16 @@ def delete_disconnected() -> None:
     """Beat calls this every hour: what disconnected accounts left behind is deleted when its day has come."""
     for tenant_id in Tenant.objects.values_list("pk", flat=True).iterator():
         deletion.delete_due(tenant_id, timezone.now())
+
+
+@job_task(runs.TASK)
+def run_sync(lease: Lease) -> None:
+    """Fetch one list of an account."""
+    runs.work(lease)
+
+
+@shared_task(name="connectors.tasks.keep_up", ignore_result=True)
+def keep_up() -> None:
+    """Beat calls this every few minutes: parked passes go on, and each account is fetched once a day."""
+    for tenant_id in Tenant.objects.values_list("pk", flat=True).iterator():
+        runs.keep_up(tenant_id)

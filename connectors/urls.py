@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from connectors.views import accounts, authorisations, changes, pushes
+from connectors.views import accounts, authorisations, changes, pushes, sync
 
 app_name = "connectors"
 urlpatterns = [
@@ -22,6 +22,14 @@ urlpatterns = [
     path("<slug:code>/resume/", changes.resume, name="resume"),
     path("<slug:code>/disconnect/", changes.disconnect, name="disconnect"),
     path("<slug:code>/problems/", changes.clear_problems, name="clear_problems"),
+    path("<slug:code>/sync/", sync.sync, name="sync"),
+    path("<slug:code>/sync/start/<slug:kind>/", sync.start, name="sync_start"),
+    path("<slug:code>/sync/<slug:run_code>/progress/", sync.progress, name="sync_progress"),
+    path("<slug:code>/sync/<slug:run_code>/resume/", sync.resume, name="sync_resume"),
+    path("<slug:code>/sync/<slug:run_code>/cancel/", sync.cancel, name="sync_cancel"),
+    path("<slug:code>/tags/", sync.create_tag, name="create_tag"),
+    path("<slug:code>/tags/<int:tag_id>/<slug:leader>/", sync.lead_tag, name="lead_tag"),
+    path("<slug:code>/totals/", sync.platform_totals, name="totals"),
     path("<slug:code>/pushes/", pushes.pushes, name="pushes"),
     path("<slug:code>/pushes/retry/", pushes.retry, name="retry_pushes"),
 ]

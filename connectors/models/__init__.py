@@ -3,6 +3,7 @@
 from connectors.models.accounts import AccountProblem, AccountToken, ApiUsage, CallbackAddress, ConnectedAccount
 from connectors.models.authorisations import Authorisation, OpenPlatform, StartedAuthorisation
 from connectors.models.pushes import PushReceipt
+from connectors.models.sync import Follower, PlatformTag, PlatformTotal, SyncRun
 from connectors.models.tracking import HeldEvent, LinkAddress, TrackedLink, TrackingKey, TrackingTally, Visitor
 
 GLOBAL_MODELS = {
@@ -18,11 +19,15 @@ __all__ = [
     "Authorisation",
     "CallbackAddress",
     "ConnectedAccount",
+    "Follower",
     "HeldEvent",
     "LinkAddress",
     "OpenPlatform",
+    "PlatformTag",
+    "PlatformTotal",
     "PushReceipt",
     "StartedAuthorisation",
+    "SyncRun",
     "TrackedLink",
     "TrackingKey",
     "TrackingTally",
