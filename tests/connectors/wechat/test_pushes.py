@@ -1,10 +1,13 @@
 """Every kind of push becomes its own type, from XML and from JSON, with a time and a key against repetition."""
 
+import contextlib
 import dataclasses
 import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from connectors.wechat import pushes
 from connectors.wechat.documents import read_document, write_xml
@@ -146,3 +149,23 @@ def test_wrong_and_missing_fields_are_named(document: dict[str, Any], field: str
         parse(document)
     assert caught.value.context["field"] == field
     assert field in str(caught.value)
+
+
+# --- anything at all ------------------------------------------------------------------------------------------------
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=5), children, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.sampled_from([document for _, document, _ in KINDS]), st.data())
+@settings(max_examples=400, deadline=None)
+def test_no_value_in_any_field_does_worse_than_a_bad_push(document: dict[str, Any], data: st.DataObject) -> None:
+    changed = document | {data.draw(st.sampled_from(sorted(document))): data.draw(VALUES)}
+    with contextlib.suppress(BadPush):
+        push = parse(changed)
+        assert isinstance(push.dedupe_key, str)
+        assert len(push.dedupe_key) <= 200
+        assert isinstance(getattr(push, "person", ""), str)
