@@ -17,7 +17,7 @@ from accounts.models import Membership
 from accounts.tenancy import tenant_scope
 from audience.models import Contact, Import
 from catalog.models import Item
-from connectors.models import ConnectedAccount
+from connectors.models import ConnectedAccount, PlatformTag, SyncRun
 from modeling.models import Dataset, ModelVersion, TrainingRun
 
 MARK = "THEIR-SECRET"
@@ -63,12 +63,14 @@ def theirs(other_brand, stranger):
             digest="x", stage="live", promoted_at=timezone.now(),
         )  # fmt: skip
         account = ConnectedAccount.objects.create(app_id="wxTHEIRS", name=MARK, kind="service")
+        tag = PlatformTag.objects.create(account=account, platform_id=101, name=MARK)
+        sync = SyncRun.objects.create(account=account, kind="tags", job=job)
         key, _secret = keys.create(other_brand, MARK, ["items:read"], by)
         member = Membership.objects.get(tenant=other_brand, user=stranger)
     return {
         "item": [item.external_id], "contact": [contact.code, contact.external_id], "import": [upload.code],
         "dataset": [dataset.code], "run": [run.code], "version": [version.code], "job": [job.code],
-        "account": [account.code],
+        "account": [account.code], "tag": [str(tag.pk)], "sync": [sync.code],
         "key": [str(key.pk), key.prefix], "member": [str(member.pk)], "user": [str(stranger.pk)],
     }  # fmt: skip
 
@@ -90,7 +92,7 @@ def addresses(route, brand_slug, theirs):
 def snapshot(other_brand):
     """Everything of the other brand that a route could change."""
     with tenant_scope(other_brand):
-        models = (Item, Contact, Import, Dataset, TrainingRun, ModelVersion, ConnectedAccount)
+        models = (Item, Contact, Import, Dataset, TrainingRun, ModelVersion, ConnectedAccount, PlatformTag, SyncRun)
         rows = [list(model.objects.order_by("pk").values()) for model in models]
     return rows, list(other_brand.memberships.values()), list(other_brand.api_keys.values("pk", "revoked_at", "name"))
 
