@@ -116,17 +116,21 @@ class Facts:
     is_verified: bool
     is_following: bool = False
     followed_at: datetime | None = None
+    left_at: datetime | None = None
+    """When they last unfollowed."""
     is_blacklisted: bool = False
     openings: tuple[Opening, ...] = ()
     template_ids: tuple[str, ...] = ()
     """Template messages the account may send."""
     notice_template_ids: tuple[str, ...] = ()
     """Subscription notices the account may send."""
+    long_term_template_ids: tuple[str, ...] = ()
+    """Those of them for which one yes holds for ever."""
     consents: tuple[Consent, ...] = ()
     broadcasts_received_at: tuple[datetime, ...] = ()
-    """Broadcasts that reached this person, console and API together."""
+    """Broadcasts that reached this person, console and API together: when each ended; one under way counts as now."""
     account_broadcasts_at: tuple[datetime, ...] = ()
-    """Broadcasts of the account to everybody or to a tag."""
+    """Broadcasts of the account to everybody or to a tag: when each was handed in."""
     public_broadcasts_at: tuple[datetime, ...] = ()
     """Those of them that went to everybody."""
     refusals: tuple[Refusal, ...] = ()

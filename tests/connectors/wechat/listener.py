@@ -24,14 +24,18 @@ class Asked:
         return json.loads(self.raw) if self.raw else None
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # the usual 5 drops connections of fifty threads
+
+
 class Listener:
     """`answers[path]` is a queue; its last entry is given again and again; without one: {"errcode":0,"errmsg":"ok"}."""
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
         self.answers: dict[str, deque[Any]] = defaultdict(deque)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
