@@ -12,6 +12,7 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
 from connectors.wechat.clock import BEIJING, beijing_day, next_beijing_midnight
+from connectors.wechat.errcodes import Meaning, Reaction
 from connectors.wechat.rules import Ability, AccountKind, BroadcastRule, Period, Rules, Trigger, rules_at
 
 MARGIN_SECONDS = 2
@@ -65,19 +66,46 @@ class Reason(StrEnum):
     MONTH_FULL = "month_full"
 
 
-SENTENCES: dict[Reason, str] = {
-    Reason.WRONG_KIND: "This kind of account cannot send this. Use another way or a verified service account.",
-    Reason.NOT_VERIFIED: "Only accounts verified by WeChat can send this. Verify the account in the WeChat console.",
-    Reason.NOT_FOLLOWING: "This person does not follow the account now. Invite them to follow it.",
-    Reason.BLACKLISTED: "This person is on the account's blacklist. Take them off it first.",
-    Reason.REFUSES_MESSAGES: "This person has switched the account's messages off. Wait until they write.",
-    Reason.NO_CONTACT: "This person has not written, scanned or tapped the menu yet. Wait until they do.",
-    Reason.WINDOW_CLOSED: "The time to answer ended at %(closed_at)s. Wait until they write, scan or tap the menu.",
-    Reason.USED_UP: "All %(num_messages)s messages of this window are used. Wait until they write again.",
-    Reason.NO_CONSENT: "This person has no subscription left for this template. Ask them to subscribe again.",
-    Reason.TEMPLATE_STOPPED: "WeChat has stopped this template. Choose another template.",
-    Reason.DAY_FULL: "Today's %(num_messages)s broadcasts are used. The next one is possible from %(opens_at)s.",
-    Reason.MONTH_FULL: "This month's %(num_messages)s broadcasts are used. The next one is possible from %(opens_at)s.",
+MEANINGS: dict[Reason, Meaning] = {
+    Reason.WRONG_KIND: Meaning(
+        "This kind of account cannot send this. Use another way or a verified service account.", Reaction.MEND_SETTINGS
+    ),
+    Reason.NOT_VERIFIED: Meaning(
+        "Only accounts verified by WeChat can send this. Verify the account in the WeChat console.",
+        Reaction.MEND_SETTINGS,
+    ),
+    Reason.NOT_FOLLOWING: Meaning(
+        "This person does not follow the account now. Invite them to follow it.", Reaction.DROP_RECIPIENT
+    ),
+    Reason.BLACKLISTED: Meaning(
+        "This person is on the account's blacklist. Take them off it first.", Reaction.DROP_RECIPIENT
+    ),
+    Reason.REFUSES_MESSAGES: Meaning(
+        "This person has switched the account's messages off. Wait until they write.", Reaction.WAIT_FOR_USER
+    ),
+    Reason.NO_CONTACT: Meaning(
+        "This person has not written, scanned or tapped the menu yet. Wait until they do.", Reaction.WAIT_FOR_USER
+    ),
+    Reason.WINDOW_CLOSED: Meaning(
+        "The time to answer ended at %(closed_at)s. Wait until they write, scan or tap the menu.",
+        Reaction.WAIT_FOR_USER,
+    ),
+    Reason.USED_UP: Meaning(
+        "All %(num_messages)s messages of this window are used. Wait until they write again.", Reaction.WAIT_FOR_USER
+    ),
+    Reason.NO_CONSENT: Meaning(
+        "This person has no subscription left for this template. Ask them to subscribe again.", Reaction.WAIT_FOR_USER
+    ),
+    Reason.TEMPLATE_STOPPED: Meaning(
+        "WeChat has stopped this template. Choose another template.", Reaction.MEND_SETTINGS
+    ),
+    Reason.DAY_FULL: Meaning(
+        "Today's %(num_messages)s broadcasts are used. The next one is possible from %(opens_at)s.", Reaction.WAIT_A_DAY
+    ),
+    Reason.MONTH_FULL: Meaning(
+        "This month's %(num_messages)s broadcasts are used. The next one is possible from %(opens_at)s.",
+        Reaction.WAIT_A_DAY,
+    ),
 }
 
 
@@ -158,7 +186,7 @@ class Route:
     @property
     def template(self) -> str:
         """The English sentence saying why the route is closed, with slots for `context`; "" when it is open."""
-        return SENTENCES[self.reason] if self.reason else ""
+        return MEANINGS[self.reason].template if self.reason else ""
 
 
 def all_routes(facts: Facts, now: datetime, rules: Rules | None = None) -> list[Route]:

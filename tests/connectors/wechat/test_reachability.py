@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from connectors.wechat.clock import BEIJING
 from connectors.wechat.reachability import (
-    SENTENCES,
+    MEANINGS,
     Channel,
     Consent,
     Facts,
@@ -241,7 +241,7 @@ def test_a_subscription_account_broadcasts_once_a_day():
 
 
 def test_every_reason_has_a_sentence_whose_slots_are_filled():
-    assert set(SENTENCES) == set(Reason)
+    assert set(MEANINGS) == set(Reason)
     facts = [
         replace(OPEN, openings=(Opening(Trigger.MESSAGE, ago(days=3)),), broadcasts_received_at=(NOW,) * 4),
         replace(OPEN, openings=(Opening(Trigger.MESSAGE, NOW, 5),)),

@@ -1,6 +1,7 @@
 """The proof of benchmarks/reachability.py in small: ask first, then send, and nothing is refused."""
 
-from benchmarks.reachability import NUM_UNASKED, prove, started
+from benchmarks.random_lives import NUM_UNASKED
+from benchmarks.reachability import prove, started
 
 
 def test_whoever_asks_first_is_never_refused_for_window_quota_or_consent():
@@ -8,6 +9,6 @@ def test_whoever_asks_first_is_never_refused_for_window_quota_or_consent():
         tally = prove(platform, ear, num_sends=150, seed=7)
     assert tally.num_sent >= 150
     assert tally.refused == {}
-    assert {reason for reason in tally.other if "48002" not in reason} == set()
+    assert {reason.split()[1] for reason in tally.other} <= {"48002", "TransportFailed"}  # never told; answer lost
     assert {"customer_message", "subscription_notice", "template"} <= set(tally.sent)
     assert tally.num_refused_unasked > NUM_UNASKED / 5
