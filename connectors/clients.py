@@ -7,12 +7,13 @@ from django.utils.translation import gettext_noop
 
 from accounts.tenancy import tenant_scope
 from common.errors import Conflict
-from connectors import problems
+from connectors import open_platform, problems
 from connectors.models import ConnectedAccount
 from connectors.quotas import DatabaseLedger
 from connectors.secrets import unseal
 from connectors.tokens import DatabaseTokens
 from connectors.wechat.client import Media, WeChatClient
+from connectors.wechat.component import AuthorizerTokens
 from connectors.wechat.errors import WeChatError
 from connectors.wechat.tokens import StableTokens, TokenSource
 
@@ -73,6 +74,8 @@ def client_for(account: ConnectedAccount) -> AccountClient:
 
 def tokens_of(account: ConnectedAccount) -> TokenSource:
     """The source of the account's access token, shared by all workers."""
+    if account.route == ConnectedAccount.Route.COMPONENT:
+        return AuthorizerTokens(open_platform.component(), account.app_id, DatabaseTokens(account))
     return StableTokens(
         account.app_id, unseal(account, "app_secret"), DatabaseTokens(account), base_url=base_url_of(account)
     )

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.actors import Actor, record
 from common.errors import BadInput, Conflict
-from connectors import tokens
+from connectors import receiving, tokens
 from connectors.clients import client_for
 from connectors.models import CallbackAddress, ConnectedAccount
 from connectors.problems import explained
@@ -187,6 +187,7 @@ def disconnect(account: ConnectedAccount, by: Actor) -> None:
         account.save()
         _move(account, _State.DISCONNECTED, [_State.ACTIVE, _State.PAUSED, _State.REVOKED], by, "disconnect")
         CallbackAddress.objects.filter(code=account.code).delete()
+        receiving.close_door(account.code)
 
 
 def start_deletion_clock(account: ConnectedAccount) -> None:

@@ -91,6 +91,11 @@ def _read_door(code: str) -> Door | None:
     return door_for_account(address) if address else None
 
 
+def close_door(code: str) -> None:
+    """Let nothing more in at once (other web processes follow within seconds)."""
+    _doors.pop(code, None)
+
+
 def door_for_account(address: CallbackAddress, shared: CallbackSecrets | None = None) -> Door | None:
     """The door of the account, opened by its own keys or, if it authorised our platform, by those `shared`."""
     with tenant_scope(address.tenant_id):

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from accounts.jobs import Lease, job_task
 from accounts.models import Tenant
-from connectors import deletion, receipts
+from connectors import authorisations, deletion, receipts
 from connectors.sync import runs
 
 
@@ -46,3 +46,15 @@ def keep_up() -> None:
     """Beat calls this every few minutes: parked passes go on, and each account is fetched once a day."""
     for tenant_id in Tenant.objects.values_list("pk", flat=True).iterator():
         runs.keep_up(tenant_id)
+
+
+@shared_task(name="connectors.tasks.finish_authorisation", ignore_result=True)
+def finish_authorisation(started_id: int) -> None:
+    """Connect the account of a noticed authorisation, if the administrator's return has not done it yet."""
+    authorisations.finish(started_id)
+
+
+@shared_task(name="connectors.tasks.finish_authorisations", ignore_result=True)
+def finish_authorisations() -> None:
+    """Beat calls this every minute: authorisations whose hint got lost; codes that have died are dropped."""
+    authorisations.finish_waiting()

@@ -30,6 +30,10 @@ class StartedAuthorisation(models.Model):
     """SHA-256 of the pre_auth_code."""
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
     started_by = models.CharField(max_length=200)
+    auth_code = SealedField(null=True)
+    """What WeChat gave for it, until it is exchanged."""
+    app_id = models.CharField(max_length=32, blank=True)
+    """The account that was connected; empty until then."""
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

@@ -14,7 +14,7 @@ from accounts.access import Can, needs
 from accounts.http import BrandRequest, brand_url
 from common.errors import FanwiseError
 from common.translation import explain
-from connectors import capabilities, components, connections, health
+from connectors import capabilities, connections, health, open_platform
 from connectors.access import account_for
 from connectors.forms import AccountSettingsForm, ConnectForm, SecretForm
 from connectors.models import ConnectedAccount
@@ -30,7 +30,7 @@ def accounts(request: BrandRequest) -> HttpResponse:
 
 def ways() -> dict[str, bool]:
     """Which ways of connecting this installation offers."""
-    return {"has_component": components.is_configured(), "has_practice": bool(settings.SIMULATOR_URL)}
+    return {"has_component": open_platform.is_configured(), "has_practice": bool(settings.SIMULATOR_URL)}
 
 
 @needs(Can.MANAGE)

@@ -8,7 +8,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.jobs import DATABASE_AWAY
-from connectors import components, receiving
+from connectors import authorisations, receiving
 from connectors.receiving import Door
 from connectors.wechat.documents import MAX_BYTES
 from connectors.wechat.errors import BadPush, BadSignature
@@ -27,7 +27,7 @@ def account_push(request: HttpRequest, code: str) -> HttpResponse:
 @require_POST
 def authorised_push(request: HttpRequest, app_id: str) -> HttpResponse:
     """A push to an account that authorised our platform; signed and encrypted with the platform's keys."""
-    return _answer(request, lambda: components.door_for(app_id))
+    return _answer(request, lambda: authorisations.door_for(app_id))
 
 
 def _answer(request: HttpRequest, find_door: Callable[[], Door | None]) -> HttpResponse:
@@ -63,7 +63,7 @@ def platform_notice(request: HttpRequest) -> HttpResponse:
     if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BYTES:
         return HttpResponse(status=413)
     try:
-        components.take_notice(request.GET.dict(), request.body)
+        authorisations.take_notice(request.GET.dict(), request.body)
     except DATABASE_AWAY:
         logger.warning("notice_database_away")
         return HttpResponse(status=503)

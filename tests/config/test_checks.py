@@ -24,3 +24,9 @@ def test_the_owner_of_the_tables_is_refused(monkeypatch):
 def test_a_simple_secret_key_is_refused(settings, key):
     settings.SECRET_KEY = key
     assert [message.id for message in checks.secret_key_is_random(None)] == ["fanwise.E003"]
+
+
+@pytest.mark.parametrize("keys", [[], [""], ["short"], ["AAAA"]])
+def test_a_missing_or_malformed_field_key_is_refused(settings, keys):
+    settings.FIELD_ENCRYPTION_KEYS = keys
+    assert [message.id for message in checks.secrets_are_sealed(None)] == ["fanwise.E004"]

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from accounts.tenancy import tenant_scope
-from connectors import components, receiving
+from connectors import authorisations, receiving
 from connectors.models import CallbackAddress, ConnectedAccount, PushReceipt
 from connectors.secrets import seal
 from connectors.wechat.crypto import encrypt, sign
@@ -26,7 +26,7 @@ def hints(monkeypatch):
     told = []
     receiving._doors.clear()
     receiving._hinted.clear()
-    components._doors.clear()
+    authorisations._doors.clear()
     monkeypatch.setattr(receiving.current_app, "send_task", lambda name, args, **_: told.append((name, *args)))
     return told
 
