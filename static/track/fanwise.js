@@ -125,8 +125,8 @@
     depth = Math.max(depth, Math.min(1, ((window.pageYOffset || root.scrollTop) + window.innerHeight) / height));
   }
   function count(wasSeen) {  // time since the last count, while the page is seen and somebody is there
-    var at = now(), isThere = at - touched < idleMs || document.querySelector("[data-fw-playing]");
-    if (wasSeen && isThere) visibleMs += Math.min(at - last, 5000);
+    var at = now(), end = document.querySelector("[data-fw-playing]") ? at : Math.min(at, touched + idleMs);
+    if (wasSeen) visibleMs += Math.max(0, Math.min(end - last, 5000));
     last = at;
   }
   function isSeen() { return document.visibilityState !== "hidden"; }
