@@ -49,6 +49,8 @@ class Line:
     at: datetime
     is_new: bool
     kind: int | None
+    word: str
+    """The kind as it was sent."""
     about: str
     who: str
     contact_code: str
@@ -93,6 +95,7 @@ def _line(entry: dict[str, Any], row: dict[str, Any], *, is_new: bool) -> Line:
         at=datetime.fromisoformat(entry["at"]),
         is_new=is_new,
         kind=KIND_BY_WORD.get(row.get("kind", "")),
+        word=row.get("kind", ""),
         about=row.get("about", ""),
         who=contact.get("name") or entry.get("visitor", ""),
         contact_code=contact.get("code", ""),

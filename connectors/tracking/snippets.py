@@ -34,7 +34,7 @@ def snippets(site: str, key: TrackingKey) -> list[Snippet]:
 
 def _h5(site: str, key: TrackingKey) -> str:
     consent = ' data-consent="required"' if key.needs_consent else ""
-    lines = [f'<script src="{site}/static/track/fanwise.js" data-key="{key.code}"{consent} async></script>']
+    lines = [f'<script src="{site}/static/track/fanwise.js"', f'        data-key="{key.code}"{consent} async></script>']
     if key.needs_consent:
         lines += [
             "",
@@ -45,7 +45,7 @@ def _h5(site: str, key: TrackingKey) -> str:
         ]
     lines += [
         "",
-        '<button data-fw="like" data-fw-item="article-1">👍</button>',
+        '<button data-fw="like" data-fw-item="article-1">Like</button>',
         '<video data-fw-media="video-1" src="…"></video>',
     ]
     return "\n".join(lines)
