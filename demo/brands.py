@@ -29,6 +29,7 @@ from catalog import items, pictures
 from catalog.models import Item
 from common.errors import FanwiseError
 from common.translation import translated
+from connectors.tracking import keys
 from demo.behaviour import World, build_world, draw_covers
 from demo.files import CONTACTS_FILE, ENGAGEMENT_FILE, EVENTS_FILE, write_contacts, write_engagement, write_events
 from demo.followers import PURPOSES
@@ -98,6 +99,14 @@ def create(plan: Plan, owner: User, viewer: User, now: datetime, say: Say) -> Te
         with tenant_scope(tenant):
             runs.start(runs.plan(Purpose.ENGAGEMENT), by)
     return tenant
+
+
+def ensure_tracking(plan: Plan, owner: User) -> None:
+    """The brand's key to the collector, so that the sample page and the Live page work at once."""
+    tenant = Tenant.objects.get(slug=plan.slug)
+    if not keys.of_brand(tenant):
+        with tenant_scope(tenant):
+            keys.create(tenant, "H5", [], needs_consent=True, by=Actor.person(owner))
 
 
 def empty(tenant: Tenant) -> None:

@@ -46,6 +46,7 @@ class Command(BaseCommand):
                     brands.create(replace(plan, num_contacts=num_contacts), owner, viewer, timezone.now(), say)
                 except FanwiseError as error:
                     raise CommandError(str(error)) from error
+            brands.ensure_tracking(plan, owner)
         secret = password if owner.check_password(password) else "(the password you set)"
         self.stdout.write(f"Demo login: {OWNER[0]} / {secret}  (only looking: {VIEWER[0]}, same password)")
 

@@ -113,8 +113,8 @@ def test_a_key_is_made_with_the_code_to_copy(as_owner, brand):
     key = TrackingKey.objects.get()
     assert (key.places, key.needs_consent, key.tenant) == ([ORIGIN, "wx0123456789abcdef"], True, brand)
     page = text(as_owner.get(f"{PAGES}install/"))
-    assert f"src=&quot;http://testserver/static/track/fanwise.js&quot; data-key=&quot;{key.code}&quot;" in page
-    assert "data-consent=&quot;required&quot;" in page
+    assert "src=&quot;http://testserver/static/track/fanwise.js&quot;" in page
+    assert f"data-key=&quot;{key.code}&quot; data-consent=&quot;required&quot;" in page
     with tenant_scope(brand):
         assert AuditEntry.objects.filter(verb="create", object_type="tracking_key", object_code=key.code).exists()
 
