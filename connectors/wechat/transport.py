@@ -7,8 +7,7 @@ asked-for bytes, did not come from it.
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -94,20 +93,16 @@ class Transport:
         elif body is not None:
             content |= {"content": body if isinstance(body, bytes) else dump(body)}
             sent["Content-Type"] = "application/json"
-        http = self._http or shared_http()
-        with (
-            _named_failures(path),
-            http.stream(
-                method,
-                self.base_url + path,
-                params=dict(params) if params else None,
-                timeout=TIMEOUT,
-                follow_redirects=False,
-                **content,
-            ) as response,
-        ):
-            read = _read(response, path, max_bytes)
-            return Answer(read, response.headers.get("Content-Type", ""), response.status_code, response.headers)
+        try:
+            with (self._http or shared_http()).stream(
+                method, self.base_url + path, params=dict(params) if params else None, timeout=TIMEOUT,
+                follow_redirects=False, **content,
+            ) as response:  # fmt: skip
+                read = _read(response, path, max_bytes)
+                return Answer(read, response.headers.get("Content-Type", ""), response.status_code, response.headers)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            failure = _named(error, path)
+        raise failure  # outside the handler: httpx's error carries the address with the token
 
 
 def dump(body: Any) -> bytes:
@@ -154,19 +149,15 @@ def _read(response: httpx.Response, path: str, max_bytes: int) -> bytes:
     return bytes(content)
 
 
-@contextmanager
-def _named_failures(path: str) -> Iterator[None]:
-    """httpx's failures as ours; without a cause, whose request would carry the address with the token."""
-    try:
-        yield
-    except httpx.TimeoutException as error:
-        raise _timeout(path, may_have_arrived=not isinstance(error, _NOT_SENT)) from None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise TransportFailed(
-            "The connection to WeChat failed at %(path)s (%(kind)s). Try again later.",
-            may_have_arrived=not isinstance(error, (*_NOT_SENT, httpx.InvalidURL)),
-            path=path, kind=type(error).__name__,
-        ) from None  # fmt: skip
+def _named(error: httpx.HTTPError | httpx.InvalidURL, path: str) -> TransportFailed:
+    """httpx's failure as ours."""
+    may_have_arrived = not isinstance(error, (*_NOT_SENT, httpx.InvalidURL))
+    if isinstance(error, httpx.TimeoutException):
+        return _timeout(path, may_have_arrived=may_have_arrived)
+    return TransportFailed(
+        "The connection to WeChat failed at %(path)s (%(kind)s). Try again later.",
+        may_have_arrived=may_have_arrived, path=path, kind=type(error).__name__,
+    )  # fmt: skip
 
 
 def _unreadable(path: str, status: int) -> TransportFailed:
