@@ -1,6 +1,7 @@
 """The core against the simulated platform over HTTP: two readings of one fact sheet have to agree."""
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from connectors.wechat import component, crypto, jssdk, miniprogram, oauth, pushes, replies
+from connectors.wechat import component, crypto, jssdk, miniprogram, oauth, pushes, release_check, replies
 from connectors.wechat.client import WeChatClient
 from connectors.wechat.component import AuthorizerTokens, Component
 from connectors.wechat.crypto import CallbackSecrets, Mode
@@ -402,6 +403,36 @@ def test_messages_of_an_authorised_account_come_with_the_components_keys(
     platform.do("settle")
     (said,) = [push for push in site.heard if isinstance(push, pushes.TextMessage)]
     assert (said.receiver, said.person) == (service.original_id, openid)
+
+
+def test_the_release_check_of_the_platform_is_passed(
+    site: ComponentSite, platform: PlatformControl, listener: Listener
+) -> None:
+    slow: list[threading.Thread] = []
+
+    def answer(request: Heard) -> str:
+        opened = crypto.open_push(site.shared, request.params, request.body.encode())
+        push = pushes.parse(opened.document)
+        if isinstance(push, pushes.TicketIssued):
+            site.ticket = push.ticket
+        if not isinstance(push, pushes.AccountPush):
+            return "success"
+        if code := release_check.find_auth_code(push):
+            slow.append(
+                threading.Thread(target=release_check.answer_by_api, args=(site.component, push, code, MemoryStore()))
+            )
+            slow[-1].start()
+            return ""
+        reply = release_check.find_reply(push)
+        if reply is None:
+            return "success"
+        return crypto.seal_reply(site.shared, opened, replies.write(reply, push, is_json=opened.is_json)).decode()
+
+    listener.answer = answer
+    result = platform.do("check_release", component=site.app_id)
+    for thread in slow:
+        thread.join()
+    assert result["passed"], result
 
 
 # --- logins ---------------------------------------------------------------------------------------------------------
