@@ -92,6 +92,12 @@ def clear_quotas(client: WeChatClient, app_id: str) -> None:
     client.call("POST", "/cgi-bin/clear_quota", body={"appid": app_id})
 
 
+def clear_quotas_by_secret(client: WeChatClient, app_id: str, secret: str) -> None:
+    """The same without a token: the way out when the quota of tokens is used up too. The secret is never logged."""
+    params = {"appid": app_id, "appsecret": secret}
+    client.call("POST", "/cgi-bin/clear_quota/v2", params=params, token=False)
+
+
 def clear_quota(client: WeChatClient, path: str) -> None:
     """Begin the quota of one call anew."""
     check_filled("Path", path)

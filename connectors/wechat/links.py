@@ -152,3 +152,10 @@ def draw_limited_code(client: WeChatClient, path: str, *, style: CodeStyle | Non
     """The picture of a mini-program code for a whole path with query; 100,000 per mini program in all, for ever."""
     check_chars("Page", path, PATH_CHARS, is_needed=True)
     return client.fetch("POST", "/wxa/getwxacode", body={"path": path, **(style or CodeStyle()).body()})
+
+
+def draw_square_code(client: WeChatClient, path: str, width: int = 430) -> Media:
+    """The picture of a square code for a whole path; counted together with `draw_limited_code`'s."""
+    check_chars("Page", path, PATH_CHARS, is_needed=True)
+    check_range("Width", width, MIN_WIDTH, MAX_WIDTH)
+    return client.fetch("POST", "/cgi-bin/wxaapp/createwxaqrcode", body={"path": path, "width": width})

@@ -36,6 +36,11 @@ def test_quotas_begin_anew(client, listener):
     assert (listener.last.path, listener.last.body) == ("/cgi-bin/openapi/quota/clear", {"cgi_path": SEND})
     with pytest.raises(BadMessage):
         accounts.clear_quota(client, "")
+    accounts.clear_quotas_by_secret(client, "wxapp", "s3cret")
+    assert (listener.last.path, listener.last.params) == (
+        "/cgi-bin/clear_quota/v2",
+        {"appid": "wxapp", "appsecret": "s3cret"},
+    )
 
 
 def test_what_a_request_was(client, listener):

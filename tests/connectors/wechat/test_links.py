@@ -113,3 +113,12 @@ def test_the_limited_code_takes_a_whole_path(client, listener):
     assert listener.last.body["path"] == "pages/a?b=" + "x" * 1014
     with pytest.raises(TooLong):
         links.draw_limited_code(client, "x" * 1025)
+
+
+def test_the_square_code(client, listener):
+    listener.answer("/cgi-bin/wxaapp/createwxaqrcode", ("image/jpeg", b"\xff\xd8\xff"))
+    assert links.draw_square_code(client, "pages/a?b=1", 280).content == b"\xff\xd8\xff"
+    assert listener.last.body == {"path": "pages/a?b=1", "width": 280}
+    for path, width in (("", 430), ("a", 279)):
+        with pytest.raises(BadMessage):
+            links.draw_square_code(client, path, width)

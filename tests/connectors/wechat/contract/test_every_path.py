@@ -12,7 +12,7 @@ _PATH = re.compile(r'"(/(?:cgi-bin|wxa|wxaapi|datacube)/[\w/]+)"')
 _WITH_METHOD = re.compile(r'\.(?:call|fetch)\(\s*"(GET|POST)",\s*"(/[\w/-]+)"')
 MODULES = (
     "users", "tags", "datacube", "drafts", "publishing", "materials", "menus", "qrcodes", "customer_messages",
-    "templates", "subscriptions", "mass", "accounts", "links",
+    "templates", "subscriptions", "template_library", "mass", "accounts", "links", "comments",
 )  # fmt: skip
 SOURCES = [Path(connectors.wechat.__path__[0], f"{name}.py").read_text() for name in MODULES]
 

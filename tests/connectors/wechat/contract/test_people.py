@@ -37,6 +37,8 @@ def test_quota_of_reading_followers(service):
     quota = accounts.read_quota(service.client, "/cgi-bin/user/get")
     assert (quota.daily_limit, quota.num_used, quota.num_left) == (1, 1, 0)
     accounts.clear_quotas(service.client, service.app_id)
+    accounts.clear_quotas_by_secret(service.client, service.app_id, service.account.secret)
+    assert accounts.read_quota(service.client, "/cgi-bin/user/get").num_used == 0
 
 
 def test_what_the_platform_tells_of_a_person(service):

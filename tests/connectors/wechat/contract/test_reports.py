@@ -4,7 +4,8 @@ from datetime import datetime, time, timedelta
 
 import pytest
 
-from connectors.wechat import accounts, datacube, drafts, links, mass, materials, statistics
+from connectors.wechat import accounts, comments, datacube, drafts, links, mass, materials, statistics
+from connectors.wechat import template_library as library
 from connectors.wechat.articles import Article
 from connectors.wechat.clock import BEIJING, now
 from connectors.wechat.datacube import Calendar
@@ -154,6 +155,7 @@ def test_codes_of_a_mini_program(mini):
     found = links.draw_code(mini.client, "s=" + "x" * 30, "pages/a", style=links.CodeStyle(280))
     assert found.content_type.startswith("image/")
     assert links.draw_limited_code(mini.client, "pages/a?b=1").content
+    assert links.draw_square_code(mini.client, "pages/a?b=1").content
 
 
 def test_the_callback_seen_from_outside(service):
@@ -161,3 +163,36 @@ def test_the_callback_seen_from_outside(service):
     found = accounts.check_callback(service.client)
     assert found.lookups
     assert found.pings
+
+
+def test_comments_under_an_article(service):
+    openid = service.add_follower()
+    cover = materials.upload_permanent(service.client, MediaKind.IMAGE, JPG).media_id
+    draft = drafts.add_draft(service.client, Article("题", "文", cover, can_comment=True))
+    msg_data_id = mass.send_to_all(service.client, mass.DraftPayload(draft), "job-1").msg_data_id
+    service.platform.advance(600)
+    comments.open_comments(service.client, msg_data_id)
+    service.let("react", openid, msgid=f"{msg_data_id}_1", kind="comment", text="好文")
+    ((found,),) = (page.comments for page in comments.comment_pages(service.client, msg_data_id))
+    assert (found.openid, found.content, found.is_elected, found.reply) == (openid, "好文", False, "")
+    comments.elect(service.client, msg_data_id, 0, found.comment_id)
+    comments.reply(service.client, msg_data_id, 0, found.comment_id, "谢谢")
+    (page,) = comments.comment_pages(service.client, msg_data_id, kind=comments.CommentKind.ELECTED)
+    assert (page.comments[0].is_elected, page.comments[0].reply) == (True, "谢谢")
+    comments.unelect(service.client, msg_data_id, 0, found.comment_id)
+    comments.delete_reply(service.client, msg_data_id, 0, found.comment_id)
+    comments.delete_comment(service.client, msg_data_id, 0, found.comment_id)
+    assert list(comments.comment_pages(service.client, msg_data_id)) == []
+    comments.close_comments(service.client, msg_data_id)
+
+
+def test_the_template_library(mini):
+    (category, *_) = library.read_categories(mini.client)
+    titles = {title.library_id: title for title in library.read_titles(mini.client, [category.id])}
+    assert (titles["1101"].title, titles["1101"].type) == ("课程开课提醒", 2)
+    assert [keyword.rule for keyword in library.read_keywords(mini.client, "1101")] == [
+        "thing",
+        "time",
+        "thing",
+        "thing",
+    ]
