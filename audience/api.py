@@ -125,4 +125,7 @@ def _rows(body: Any) -> list[Any]:
     rows = body.get("events") if isinstance(body, dict) else None
     if not isinstance(rows, list) or not 1 <= len(rows) <= intake.MAX_ROWS:
         raise BadInput('Send {"events": […]} with 1 to %(limit)s events.', limit=intake.MAX_ROWS)
+    unknown = sorted(str(name) for name in body if name != "events")
+    if unknown:
+        raise BadInput("There is no field %(unknown)s. Known: %(names)s.", unknown=", ".join(unknown), names="events")
     return rows

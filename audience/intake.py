@@ -80,6 +80,10 @@ def _new_event(row: dict[str, Any], source: Source, contact_ids: dict[str, int],
 def _parse(row: Any, fallback_id: str) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise RowError("not_an_object", "Each event must be a JSON object.")
+    unknown = [str(name) for name in row if name not in _READERS]
+    if unknown:
+        names = {"unknown": ", ".join(unknown)[:200], "names": ", ".join(_READERS)}
+        raise RowError("unknown_field", "There is no field %(unknown)s. Known: %(names)s.", **names)
     parsed: dict[str, Any] = {name: read(row.get(name), name) for name, read in _READERS.items()}
     parsed["id"] = parsed["id"] or fallback_id
     if not parsed["id"]:

@@ -5,11 +5,14 @@ A cell that holds text but cannot be read comes out null; blanks were made null 
 
 import datetime as dt
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
+
+from audience.genders import GENDER_BY_WORD
 
 BLANKS = ("", "null", "none", "nan", "n/a", "na", "nil", "undefined", "\\n", "#n/a", "-", "--", "—", "无", "空")
 """Cell texts that mean "missing" (compared without case and blanks at the ends)."""
@@ -44,11 +47,6 @@ _SPELLED = (
 _MILLISECONDS = r"(?i)^(\d+(?:\.\d+)?)(?:毫秒|ms)$"
 _FEN = r"^([+-]?\d+)分$"
 
-_GENDERS = {
-    "female": ("女", "女性", "女士", "female", "f", "woman", "2"),
-    "male": ("男", "男性", "先生", "male", "m", "man", "1"),
-    "": ("未知", "保密", "unknown", "u", "0", "other", "其他"),
-}
 _FLAGS = {
     True: (
         "1",
@@ -280,7 +278,7 @@ def money_fen(text: pl.Series, unit: str) -> pl.Series:
 
 def genders(text: pl.Series) -> pl.Series:
     """female, male or '' (said to be unknown)."""
-    return _looked_up(text, {word: code for code, words in _GENDERS.items() for word in words}, pl.String)
+    return _looked_up(text, GENDER_BY_WORD, pl.String)
 
 
 def flags(text: pl.Series) -> pl.Series:
@@ -308,8 +306,8 @@ def tags(text: pl.Series, *, is_spaced: bool = False) -> pl.Series:
     return parts.list.eval(tidy.filter(tidy != "").unique(maintain_order=True)).list.head(30).alias(text.name)
 
 
-def _looked_up(text: pl.Series, words: dict[str, object], dtype: pl.DataType | type[pl.DataType]) -> pl.Series:
-    return text.str.to_lowercase().replace_strict(words, default=None, return_dtype=dtype)
+def _looked_up(text: pl.Series, words: Mapping[Any, object], dtype: pl.DataType | type[pl.DataType]) -> pl.Series:
+    return text.str.to_lowercase().replace_strict(dict(words), default=None, return_dtype=dtype)
 
 
 def zone_exists(name: str) -> bool:

@@ -5,12 +5,22 @@ from typing import Any, ClassVar
 from rest_framework import serializers
 
 from accounts.serializers import JobSerializer
+from audience.genders import GENDER_BY_WORD
 from audience.kinds import WORD_CHOICES, EventKind
 from audience.models import Consent, Contact, Event, Identity, Import
 from audience.presets import PRESETS
+from common.serializers import StrictSerializer
 
 
-class IdentitySerializer(serializers.ModelSerializer[Identity]):
+class GenderField(serializers.ChoiceField):
+    """A gender in any of the words that files may use, too."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """female, male or ''."""
+        return super().to_internal_value(GENDER_BY_WORD.get(str(data).strip().lower(), data))
+
+
+class IdentitySerializer(StrictSerializer, serializers.ModelSerializer[Identity]):
     """A platform's name for the contact."""
 
     class Meta:
@@ -19,9 +29,12 @@ class IdentitySerializer(serializers.ModelSerializer[Identity]):
         validators: list[Any] = []
 
 
-class ContactSerializer(serializers.ModelSerializer[Contact]):
+class ContactSerializer(StrictSerializer, serializers.ModelSerializer[Contact]):
     """A contact; `external_id` is your own id. Posting a known id updates the contact."""
 
+    gender = GenderField(
+        Contact.Gender.choices, required=False, help_text="Also 男, 女, 未知, F, M, woman and the like."
+    )
     identities = IdentitySerializer(many=True, required=False)
     consents = serializers.DictField(
         child=serializers.ChoiceField(Consent.State.choices),
@@ -50,7 +63,7 @@ class ContactSerializer(serializers.ModelSerializer[Contact]):
         return {consent.purpose: consent.state for consent in contact.consents.all()}
 
 
-class ContactBatchSerializer(serializers.Serializer[Any]):
+class ContactBatchSerializer(StrictSerializer):
     """Up to 500 contacts in one call."""
 
     contacts = serializers.ListField(child=ContactSerializer(), allow_empty=False, max_length=500)

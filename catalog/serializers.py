@@ -7,9 +7,10 @@ from rest_framework import serializers
 
 from catalog.models import Item
 from catalog.pictures import address
+from common.serializers import StrictSerializer
 
 
-class ItemSerializer(serializers.ModelSerializer[Item]):
+class ItemSerializer(StrictSerializer, serializers.ModelSerializer[Item]):
     """An item; `external_id` is your own id. Prices are in fen, durations in seconds."""
 
     picture_url = serializers.SerializerMethodField()
@@ -37,7 +38,7 @@ class ItemSerializer(serializers.ModelSerializer[Item]):
         return str(self.context["request"].build_absolute_uri(address(item)))
 
 
-class ItemBatchSerializer(serializers.Serializer[Any]):
+class ItemBatchSerializer(StrictSerializer):
     """Up to 500 items in one call."""
 
     items = serializers.ListField(child=ItemSerializer(), allow_empty=False, max_length=500)

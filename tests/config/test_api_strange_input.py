@@ -38,7 +38,8 @@ def test_a_number_of_a_thousand_digits_is_refused(api, brand):
 @pytest.mark.parametrize("attributes", ['{"a": "\\u0000"}', '{"a": "\\ud800"}'])
 @pytest.mark.parametrize("where", ["items", "contacts"])
 def test_text_that_cannot_be_stored_is_refused(api, brand, where, attributes):
-    body = f'{{"external_id": "a", "title": "t", "attributes": {attributes}}}'
+    title = {"items": "title", "contacts": "name"}[where]
+    body = f'{{"external_id": "a", "{title}": "t", "attributes": {attributes}}}'
     answer = api.post(f"/api/v1/{where}/", body, **JSON)
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_input")
 

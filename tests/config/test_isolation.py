@@ -7,9 +7,13 @@ import re
 from uuid import uuid4
 
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.forms.forms import BaseForm
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
+from drf_spectacular.generators import SchemaGenerator
 
 from accounts import jobs, keys
 from accounts.actors import Actor
@@ -17,6 +21,7 @@ from accounts.models import Membership
 from accounts.tenancy import tenant_scope
 from audience.models import Contact, Import
 from catalog.models import Item
+from config.state import CHECKOUT
 from connectors.models import ConnectedAccount, PlatformTag, SyncRun
 from modeling.models import Dataset, ModelVersion, TrainingRun
 
@@ -50,28 +55,39 @@ OBJECT_API_ROUTES = [(r, view) for r, view in API_ROUTES if parameters(r)]
 @pytest.fixture
 def theirs(other_brand, stranger):
     """One object of every kind in the other brand, by route parameter."""
-    with tenant_scope(other_brand):
-        by = Actor.person(stranger)
-        item = Item.objects.create(external_id=f"{MARK}-item", title=MARK)
-        contact = Contact.objects.create(external_id=f"{MARK}-contact", name=MARK)
-        upload = Import.objects.create(filename=f"{MARK}.csv", file="x", size_bytes=1, sha256="0" * 64)
+    return make_objects(other_brand, stranger, MARK)
+
+
+@pytest.fixture
+def ours(brand, owner):
+    return make_objects(brand, owner, "our")
+
+
+def make_objects(tenant, user, mark):
+    with tenant_scope(tenant):
+        by = Actor.person(user)
+        item = Item.objects.create(external_id=f"{mark}-item", title=mark)
+        contact = Contact.objects.create(external_id=f"{mark}-contact", name=mark)
+        layout = {"format": "csv", "headers": ["user", "likes"]}
+        file = default_storage.save("file", ContentFile(b"user,likes\nu1,3\n"))
+        upload = Import.objects.create(filename=f"{mark}.csv", file=file, size_bytes=1, sha256="0" * 64, layout=layout)
         job = jobs.start("tests.none", "default")
-        dataset = Dataset.objects.create(purpose="next_item", content_hash=uuid4().hex, directory=MARK)
+        dataset = Dataset.objects.create(purpose="next_item", content_hash=uuid4().hex, directory=mark)
         run = TrainingRun.objects.create(purpose="next_item", dataset=dataset, config_hash="x", job=job)
         version = ModelVersion.objects.create(
-            purpose="next_item", number=1, kind="popularity", run=run, dataset=dataset, directory=MARK,
+            purpose="next_item", number=1, kind="popularity", run=run, dataset=dataset, directory=mark,
             digest="x", stage="live", promoted_at=timezone.now(),
         )  # fmt: skip
-        account = ConnectedAccount.objects.create(app_id="wxTHEIRS", name=MARK, kind="service")
-        tag = PlatformTag.objects.create(account=account, platform_id=101, name=MARK)
+        account = ConnectedAccount.objects.create(app_id=f"wx{mark}", name=mark, kind="service")
+        tag = PlatformTag.objects.create(account=account, platform_id=101, name=mark)
         sync = SyncRun.objects.create(account=account, kind="tags", job=job)
-        key, _secret = keys.create(other_brand, MARK, ["items:read"], by)
-        member = Membership.objects.get(tenant=other_brand, user=stranger)
+        key, _secret = keys.create(tenant, mark, ["items:read"], by)
+        member = Membership.objects.get(tenant=tenant, user=user)
     return {
         "item": [item.external_id], "contact": [contact.code, contact.external_id], "import": [upload.code],
         "dataset": [dataset.code], "run": [run.code], "version": [version.code], "job": [job.code],
         "account": [account.code], "tag": [str(tag.pk)], "sync": [sync.code],
-        "key": [str(key.pk), key.prefix], "member": [str(member.pk)], "user": [str(stranger.pk)],
+        "key": [str(key.pk), key.prefix], "member": [str(member.pk)], "user": [str(user.pk)],
     }  # fmt: skip
 
 
@@ -158,3 +174,103 @@ def test_the_api_answers_nobody_without_a_key(route, brand, theirs):
     address = next(iter(addresses(route, brand.slug, theirs)))
     for method in ("get", "post", "patch", "delete"):
         assert getattr(Client(), method)(address).status_code in (401, 405), (method, address)
+
+
+# --- foreign ids in bodies --------------------------------------------------------------------------------------------
+
+
+def form_names():
+    """Every field that a page of ours reads from a form."""
+    folders = [CHECKOUT / name for name in ("accounts", "audience", "campaigns", "catalog", "connectors", "modeling")]
+    sources = "".join(path.read_text() for folder in folders for path in folder.rglob("*.py"))
+    read = set(re.findall(r"""POST(?:\.get|\.getlist)?[\[(]["'](\w+)["']""", sources))
+    for form in every_form(BaseForm):
+        read |= set(getattr(form, "base_fields", {}))
+    return sorted(read)
+
+
+def every_form(form):
+    for child in form.__subclasses__():
+        if child.__module__.split(".")[0] in ("accounts", "audience", "campaigns", "catalog", "connectors", "modeling"):
+            yield child
+        yield from every_form(child)
+
+
+def bodies(schema, part, value):
+    """An object of this part of the contract in which every text is `value`."""
+    if "$ref" in part:
+        part = schema["components"]["schemas"][part["$ref"].rpartition("/")[2]]
+    options = part.get("oneOf") or part.get("allOf") or part.get("anyOf")
+    if options:
+        return bodies(schema, options[0], value)
+    if "enum" in part:
+        return part["enum"][0]
+    match part.get("type"):
+        case "object":
+            named = {name: bodies(schema, inner, value) for name, inner in part.get("properties", {}).items()}
+            extra = part.get("additionalProperties")
+            return named or {value: bodies(schema, extra, value) if isinstance(extra, dict) else value}
+        case "array":
+            return [bodies(schema, part["items"], value)]
+        case "integer" | "number":
+            return int(value) if value.isdecimal() else 1
+        case "boolean":
+            return True
+        case _:
+            return "2026-11-01T00:00:00Z" if part.get("format") == "date-time" else value
+
+
+def written_calls():
+    """(method, address, part of the contract) of every API call that takes JSON."""
+    schema = SchemaGenerator().get_schema(request=None, public=True)
+    for address, calls in schema["paths"].items():
+        for method, call in calls.items():
+            content = call.get("requestBody", {}).get("content", {}) if isinstance(call, dict) else {}
+            if "application/json" in content:
+                yield method, address, content["application/json"]["schema"]
+
+
+def tells_of_them(answer, sent):
+    """Whether the answer says more of the other brand than the ids that were sent."""
+    text = answer.content.decode() if not answer.streaming else ""
+    for value in sent:
+        text = text.replace(value, "")
+    return MARK in text
+
+
+@pytest.mark.parametrize(("method", "address"), [call[:2] for call in written_calls()])
+def test_another_brands_ids_in_a_body_of_the_api_change_and_tell_nothing(
+    method, address, api, ours, other_brand, theirs
+):
+    schema = SchemaGenerator().get_schema(request=None, public=True)
+    part = next(part for verb, path, part in written_calls() if (verb, path) == (method, address))
+    before, sent = snapshot(other_brand), [value for values in theirs.values() for value in values]
+    for own in [value for values in ours.values() for value in values] if "{" in address else [""]:
+        for value in sent:
+            body = bodies(schema, part, value)
+            answer = getattr(api, method)(re.sub(r"{\w+}", own, address), body, content_type="application/json")
+            assert answer.status_code < 500, (own, body)
+            assert not tells_of_them(answer, sent), (own, body)
+            if answer.status_code == 404:
+                break
+    assert snapshot(other_brand) == before
+
+
+@pytest.mark.parametrize("route", [r for r, _v in BRAND_ROUTES])
+def test_another_brands_ids_in_a_form_change_and_tell_nothing(route, as_owner, brand, ours, other_brand, theirs):
+    names, sent = form_names(), [value for values in theirs.values() for value in values]
+    before = snapshot(other_brand)
+    for address in addresses(route, brand.slug, ours):
+        for turn in range(0, len(sent), 3):
+            form = {name: sent[(place + turn) % len(sent)] for place, name in enumerate(names)}
+            answer = as_owner.post(address, form)
+            assert answer.status_code < 500, (address, form)
+            assert not tells_of_them(answer, sent), (address, form)
+            if answer.status_code in (404, 405):
+                break
+    assert snapshot(other_brand) == before
+
+
+def test_there_are_forms_and_bodies_to_try():
+    assert len(list(written_calls())) >= 8
+    assert {"external_id", "preset", "role", "name"} <= set(form_names())
