@@ -5,9 +5,7 @@ Every host of the platform is answered by this one process: the path decides. A 
 """
 
 import importlib
-import json
 import re
-from typing import Any
 
 from simulator import access, control, faults, platform
 from simulator.calls import Call, Request, Response, find_endpoint, json_response, page
@@ -102,6 +100,8 @@ def _refuse(call: Call, refusal: Refusal) -> Response:
 def _spoil(call: Call, fault: Fault, response: Response | None = None) -> Response:
     """What the caller gets instead of, or later than, the proper response."""
     match fault.kind:
+        case "errcode" if call.endpoint.auth == "pay":
+            return json_response({"code": "SYSTEM_ERROR", "message": "系统异常，请稍后重试"}, 500)
         case "errcode":
             detail = f"{fault.address or call.request.address}, not in whitelist" if fault.errcode == 40164 else ""
             return _refuse(call, Refusal(fault.errcode, detail))
@@ -131,8 +131,3 @@ def _shorten(body: bytes) -> str:
 
 def _mask(url: str) -> str:
     return re.sub(r"((?:access_token|secret|appsecret)=)[^&]+", r"\1***", url)
-
-
-def describe(value: Any) -> str:
-    """JSON text for a page or a log."""
-    return json.dumps(value, ensure_ascii=False, indent=1)

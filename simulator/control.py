@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from simulator import access, behaviour, crypto, openids, schedule
+from simulator import access, behaviour, openids, schedule
 from simulator.calls import Request, Response, json_response
 from simulator.errors import Refusal
 from simulator.faults import KINDS, Fault
 from simulator.records import to_json
-from simulator.world import Account, Callback, Person, User, World, make_secret
+from simulator.world import Account, Person, User, World, make_secret
 
 CONTROLS: dict[str, tuple[Callable[..., Any], bool]] = {}
 PAGES: dict[str, Callable[[World, Request], Response]] = {}  # GET path below /_control/ -> page
@@ -268,36 +268,6 @@ def add_user(world: World, app_id: str, person: str = "", following: bool = True
     if following:
         behaviour.add_follower(world, account, user)
     return {"openid": user.openid, "unionid": account.unionid(user), "person": user.person}
-
-
-@control("configure_callback", locked=False)
-def configure_callback(
-    world: World, app_id: str, url: str, token: str, aes_key: str = "", mode: str = "plain", format: str = "xml"
-) -> dict[str, Any]:
-    """Sets the callback as the console does: only when the URL answers the verification with its echostr."""
-    from simulator.platform.callbacks import verify_url
-
-    if not (3 <= len(token) <= 32 and token.isalnum() and token.isascii()):
-        raise Misuse("the token must be 3 to 32 letters and digits")
-    if mode != "plain" and len(aes_key) != 43:
-        raise Misuse("the EncodingAESKey must have 43 characters")
-    trouble = verify_url(world, url, token)
-    if trouble:
-        return {"ok": False, "error": trouble}
-    with world.lock:
-        account = get_account(world, app_id)
-        before = account.callback.aes_key
-        account.callback = Callback(url, token, aes_key, before, mode, format, account.callback.reports_location)
-    return {"ok": True}
-
-
-@control("set_callback")
-def set_callback(world: World, app_id: str, **fields: Any) -> dict[str, Any]:
-    """Sets the callback's fields without verification; a key is made when the mode needs one."""
-    account = get_account(world, app_id)
-    account.callback = Callback(**{**to_json(account.callback), **fields})
-    account.callback.aes_key = account.callback.aes_key or crypto.make_key()
-    return dict(to_json(account.callback))
 
 
 # --- acts -----------------------------------------------------------------------------------------------------------

@@ -80,11 +80,10 @@ def push_message(world: World, account: Account, openid: str, kind: str, **field
     }
     if kind != "event":
         message["MsgId"] = world.next_id()
-    target = _target(world, account)
-    if target is not None:
-        defects = account.push_defects
-        _send(world, Push(account.app_id, openid, message, target, world.settings.num_deliveries, world.epoch,
-                          defects=dict(defects)))  # fmt: skip
+    for target in _targets(world, account):
+        push = Push(account.app_id, openid, message, target, world.settings.num_deliveries, world.epoch)
+        push.defects = dict(account.push_defects)
+        _send(world, push)
     return message
 
 
@@ -96,13 +95,20 @@ def push_component_event(world: World, component: Component, kind: str, **fields
         _send(world, Push(component.app_id, "", message, target, world.settings.num_deliveries, world.epoch, "AppId"))
 
 
-def _target(world: World, account: Account) -> Target | None:
-    for component in world.state.components.values():
-        authorization = component.authorizations.get(account.app_id)
-        if authorization and MESSAGE_SETS & set(authorization.permission_sets) and component.message_url:
-            url = component.message_url.replace("$APPID$", account.app_id)
-            return Target(url, component.token, component.aes_key, component.app_id, "safe", "xml")
-    return callback_target(account.app_id, account.callback)
+def _targets(world: World, account: Account) -> list[Target]:
+    """Every component that was granted the account's messages; without one the account's own callback."""
+    found = [
+        Target(
+            component.message_url.replace("$APPID$", account.app_id),
+            component.token, component.aes_key, component.app_id, "safe", "xml",
+        )
+        for component in world.state.components.values()
+        if (authorization := component.authorizations.get(account.app_id))
+        and MESSAGE_SETS & set(authorization.permission_sets)
+        and component.message_url
+    ]  # fmt: skip
+    own = callback_target(account.app_id, account.callback)
+    return found or ([own] if own else [])
 
 
 def callback_target(app_id: str, callback: Callback) -> Target | None:

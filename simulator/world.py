@@ -57,6 +57,7 @@ class Callback:
     mode: str = "plain"  # plain | compatible | safe
     format: str = "xml"  # xml | json
     reports_location: bool = False
+    addresses: list[str] = field(default_factory=list)  # of the URL's host
 
 
 @dataclass(slots=True)

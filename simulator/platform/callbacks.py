@@ -9,8 +9,10 @@ import httpx
 
 from simulator import crypto
 from simulator.calls import Call, endpoint
+from simulator.control import Misuse, control, get_account
 from simulator.errors import Refusal
-from simulator.world import World
+from simulator.records import to_json
+from simulator.world import Callback, World
 
 ADDRESSES = ["127.0.0.1", "::1"]
 OPERATORS = ("CHINANET", "UNICOM", "CAP", "DEFAULT")
@@ -44,10 +46,9 @@ def check_callback(call: Call) -> dict[str, Any]:
     action, operator = call.body.get("action"), call.body.get("check_operator")
     if action not in ("dns", "ping", "all") or operator not in OPERATORS:
         raise Refusal(40035)
-    url = call.account.callback.url
-    if not url:
+    if not call.account.callback.url:
         raise Refusal(40035, "no callback url")
-    addresses = _resolve(urlsplit(url).hostname or "")
+    addresses = call.account.callback.addresses
     answer: dict[str, Any] = {}
     if action in ("dns", "all"):
         answer["dns"] = [{"ip": address, "real_operator": operator} for address in addresses]
@@ -57,8 +58,46 @@ def check_callback(call: Call) -> dict[str, Any]:
     return answer
 
 
-def _resolve(host: str) -> list[str]:
+def _resolve(url: str) -> list[str]:
     try:
-        return sorted({str(entry[4][0]) for entry in socket.getaddrinfo(host, None)})
+        return sorted({str(entry[4][0]) for entry in socket.getaddrinfo(urlsplit(url).hostname, None)})
     except OSError:
         return []
+
+
+# --- controls -------------------------------------------------------------------------------------------------------
+
+
+@control("configure_callback", locked=False)
+def configure_callback(
+    world: World, app_id: str, url: str, token: str, aes_key: str = "", mode: str = "plain", format: str = "xml"
+) -> dict[str, Any]:
+    """Sets the callback as the console does: only when the URL answers the verification with its echostr."""
+    if not (3 <= len(token) <= 32 and token.isalnum() and token.isascii()):
+        raise Misuse("the token must be 3 to 32 letters and digits")
+    if mode != "plain" and len(aes_key) != 43:
+        raise Misuse("the EncodingAESKey must have 43 characters")
+    trouble = verify_url(world, url, token)
+    if trouble:
+        return {"ok": False, "error": trouble}
+    set_callback(world, app_id, url=url, token=token, aes_key=aes_key, mode=mode, format=format)
+    return {"ok": True}
+
+
+@control("set_callback", locked=False)
+def set_callback(world: World, app_id: str, **fields: Any) -> dict[str, Any]:
+    """Sets the callback's fields without verification; makes a key when there is none, keeps the one before."""
+    addresses = _resolve(str(fields["url"])) if "url" in fields else None
+    with world.lock:
+        account = get_account(world, app_id)
+        before = to_json(account.callback)
+        try:
+            account.callback = Callback(**{**before, **fields})
+        except TypeError as error:
+            raise Misuse(str(error)) from None
+        callback = account.callback
+        callback.aes_key = callback.aes_key or crypto.make_key()
+        if before["aes_key"] and callback.aes_key != before["aes_key"]:
+            callback.previous_aes_key = before["aes_key"]
+        callback.addresses = addresses if addresses is not None else callback.addresses
+        return dict(to_json(callback))

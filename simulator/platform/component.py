@@ -19,6 +19,7 @@ MAX_LISTED = 500
 OPTIONS = {"location_report": ("0", "1", "2"), "voice_recognize": ("0", "1"), "customer_service": ("0", "1")}
 OFFICIAL_SETS = [1, 2, 3, 4, 6, 7, 11, 15, 23, 24, 26, 27, 33, 34, 35, 44, 46, 47, 89, 100, 101]
 MINI_SETS = [17, 18, 19, 25, 30, 31, 36, 37, 40, 41, 45, 48, 49, 88]
+EXCLUSIVE_SETS = (4, 24, 54)  # one component at a time has them
 API = "/cgi-bin/component"
 
 
@@ -117,7 +118,14 @@ def authorize(
     """
     if not component.is_published and account.app_id not in component.test_app_ids:
         raise Refusal(61028)
-    granted = sets if sets is not None else list(MINI_SETS if account.is_mini else OFFICIAL_SETS)
+    taken = {
+        number
+        for other in world.state.components.values()
+        if other is not component and account.app_id in other.authorizations
+        for number in other.authorizations[account.app_id].permission_sets
+    }
+    wanted = sets if sets is not None else (MINI_SETS if account.is_mini else OFFICIAL_SETS)
+    granted = [number for number in wanted if number not in EXCLUSIVE_SETS or number not in taken]
     found = Authorization(account.app_id, _make_refresh_token(), granted, world.now())
     found.auth_code = f"queryauthcode@@@{secrets.token_urlsafe(48)}"
     found.auth_code_expires_at = world.now() + AUTH_CODE_SECONDS

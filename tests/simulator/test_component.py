@@ -256,3 +256,17 @@ def seal_reply(third: Platform3, text: str) -> str:
         f"<xml><Encrypt>{sealed}</Encrypt><MsgSignature>{signed}</MsgSignature>"
         "<TimeStamp>1700000000</TimeStamp><Nonce>99</Nonce></xml>"
     )
+
+
+def test_exclusive_sets_stay_with_the_first_and_messages_go_to_all(platform, third, account, listener):
+    listener.heard.clear()
+    second = Platform3(platform, listener)
+    first_sets = [one["funcscope_category"]["id"] for one in third.authorize(account.app_id)["func_info"]]
+    second_sets = [one["funcscope_category"]["id"] for one in second.authorize(account.app_id)["func_info"]]
+    assert {4, 24} <= set(first_sets)
+    assert set(first_sets) - set(second_sets) == {4, 24}
+    platform.do("settle")
+    listener.heard.clear()
+    platform.send(app_id=account.app_id, openid=platform.add_user(account.app_id), Content="hello")
+    platform.do("settle")
+    assert len(listener.heard) == 2
