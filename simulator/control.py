@@ -46,17 +46,22 @@ def answer(world: World, request: Request) -> Response:
     try:
         arguments = json.loads(request.body) if request.body.strip() else dict(request.params)
         return json_response(run(world, name, arguments))
-    except (Misuse, Refusal, ValueError) as error:
+    except (Misuse, Refusal, ValueError, TypeError) as error:
         return json_response({"error": str(error)}, 400)
 
 
 def run(world: World, name: str, arguments: dict[str, Any]) -> Any:
     """Does it; raises Misuse for unknown or missing arguments."""
     function, locked = CONTROLS[name]
+    signature = inspect.signature(function)
     try:
-        inspect.signature(function).bind(world, **arguments)
+        signature.bind(world, **arguments)
     except TypeError as error:
         raise Misuse(f"{name}: {error}") from None
+    for argument, value in arguments.items():
+        parameter = signature.parameters.get(argument)
+        if parameter is not None and parameter.annotation in (str, "str") and not isinstance(value, str):
+            raise Misuse(f"{name}: {argument} must be a text")
     if not locked:
         return function(world, **arguments)
     with world.lock:

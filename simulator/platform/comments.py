@@ -55,7 +55,8 @@ def unelect(call: Call) -> dict[str, Any]:
 @endpoint("POST", "/cgi-bin/comment/delete", need=Need.FANS, permission_sets=SETS)
 def delete(call: Call) -> dict[str, Any]:
     """Removes a comment."""
-    call.account.content.comments[_key(call)].remove(_comment(call))
+    comment = _comment(call)
+    call.account.content.comments[_key(call)].remove(comment)
     return OK
 
 

@@ -54,7 +54,7 @@ def _choice(component: Component, accounts: list[Account], hidden: dict[str, str
 @endpoint("POST", f"{LOGIN}/confirm", auth="page")
 def confirm_login(call: Call) -> Response:
     """The owner chose: authorises, pushes, and sends the browser back with the code."""
-    form = dict(parse_qsl(call.request.body.decode()))
+    form = dict(parse_qsl(call.request.body.decode(errors="replace")))
     component = _component(call.world, form.get("component_appid", ""))
     account = call.world.state.accounts.get(form.get("app_id", ""))
     if account is None:

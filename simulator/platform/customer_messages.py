@@ -67,7 +67,7 @@ def check_message(world: "World", account: "Account", body: Payload) -> tuple[st
     """Type and payload of a well-formed message of a kind this account may send."""
     checks = MINI_CHECKS if account.is_mini else CHECKS
     msg_type = body.get("msgtype")
-    if msg_type not in checks:
+    if not isinstance(msg_type, str) or msg_type not in checks:
         raise Refusal(40008)
     payload = body.get(str(msg_type))
     if not isinstance(payload, dict):

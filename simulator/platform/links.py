@@ -153,7 +153,9 @@ def _code_image(call: Call, target: dict[str, str]) -> Response:
     return Response(picture(call.account.app_id + json.dumps(target), width), 200, "image/png")
 
 
-def _checked_target(account: "Account", given: dict[str, Any]) -> dict[str, Any]:
+def _checked_target(account: "Account", given: Any) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise Refusal(40097)
     path, query = str(given.get("path") or ""), str(given.get("query") or "")
     if "?" in path:
         raise Refusal(40165)

@@ -118,11 +118,11 @@ def list_categories(call: Call) -> dict[str, Any]:
 def list_titles(call: Call) -> dict[str, Any]:
     """Titles of the library for some categories."""
     wanted = {part for part in call.params.get("ids", "").split(",") if part}
-    start, limit = (int(call.params.get(name) or default) for name, default in (("start", 0), ("limit", 30)))
-    if not wanted or not 0 < limit <= 30:
+    start, limit = (call.params.get(name) or default for name, default in (("start", "0"), ("limit", "30")))
+    if not wanted or not start.isdecimal() or not limit.isdecimal() or not 0 < int(limit) <= 30:
         raise Refusal(40097)
     found = [one for one in LIBRARY.values() if str(one.category_id) in wanted]
-    return {**OK, "count": len(found), "data": [_titled(one) for one in found[start : start + limit]]}
+    return {**OK, "count": len(found), "data": [_titled(one) for one in found[int(start) : int(start) + int(limit)]]}
 
 
 @endpoint("GET", "/wxaapi/newtmpl/getpubtemplatekeywords", permission_sets=(18, 89))

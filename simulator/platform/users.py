@@ -158,7 +158,7 @@ def named_users(call: Call, max_num: int) -> list[User]:
 @endpoint("POST", "/cgi-bin/changeopenid", need=Need.FANS, permission_sets=(2, 100))
 def change_openids(call: Call) -> dict[str, Any]:
     """The openids here of people who had others in the account this one came from."""
-    wanted, source = call.body.get("openid_list"), call.world.state.accounts.get(call.body.get("from_appid", ""))
+    wanted, source = call.body.get("openid_list"), call.world.state.accounts.get(str(call.body.get("from_appid", "")))
     if not isinstance(wanted, list) or not 1 <= len(wanted) <= MAX_BATCH:
         raise Refusal(40032)
     if source is None:

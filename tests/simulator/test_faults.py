@@ -3,6 +3,8 @@
 import httpx
 import pytest
 
+from simulator.remote import ControlError
+
 PATH = "/cgi-bin/user/info/updateremark"
 
 
@@ -79,3 +81,27 @@ def test_wrong_methods_and_unknown_paths(platform, api):
 def test_every_host_is_answered_by_path(platform, api):
     answer = api.http.get(f"{platform.url}/api.weixin.qq.com/cgi-bin/tags/get", params={"access_token": api.token})
     assert "tags" in answer.json()
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/cgi-bin/changeopenid", {"from_appid": {"a": 1}, "openid_list": ["o"]}),
+        ("/cgi-bin/message/custom/send", {"touser": 5, "msgtype": {"a": 1}}),
+        ("/cgi-bin/comment/delete", {"user_comment_id": []}),
+        ("/cgi-bin/tags/members/batchtagging", {"tagid": [], "openid_list": [None]}),
+        ("/cgi-bin/menu/create", {"button": [None]}),
+        ("/cgi-bin/qrcode/create", {"action_name": ["QR_SCENE"], "action_info": 3}),
+    ],
+)
+def test_nonsense_gets_an_errcode(api, path, body):
+    assert api.post(path, **body)["errcode"] not in (0, None)
+
+
+def test_controls_say_what_they_did_not_understand(platform):
+    with pytest.raises(ControlError, match="no control 'fly'"):
+        platform.fly()
+    with pytest.raises(ControlError, match="app_id must be a text"):
+        platform.follow(app_id=1, openid="o")
+    with pytest.raises(ControlError, match="missing a required argument: 'openid'"):
+        platform.follow(app_id="wx1")
