@@ -94,7 +94,8 @@ def ids_by_url(urls: Iterable[str]) -> dict[str, int]:
 
 def add_drafts(rows: Iterable[dict[str, Any]], by: Actor) -> None:
     """Keep items that somebody met before the catalog knew them, as drafts; known ids stay as they are."""
-    drafts = [Item(**row, state=Item.State.DRAFT) for row in rows]
+    ordered = sorted(rows, key=lambda row: row["external_id"])  # two writers of the same drafts wait, not deadlock
+    drafts = [Item(**row, state=Item.State.DRAFT) for row in ordered]
     Item.objects.bulk_create(drafts, ignore_conflicts=True)
     record(by, "add_drafts", "items", str(len(drafts)), external_ids=[item.external_id for item in drafts][:20])
 
