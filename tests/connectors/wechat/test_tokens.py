@@ -1,10 +1,13 @@
 """The stable token: one fetch for all, renewed in time, one retry, and force only where nothing else helps."""
 
 import json
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -35,7 +38,7 @@ class Clock:
 class Platform:
     """Issues tokens as the fact sheet's section 1 says, on the test's clock."""
 
-    def __init__(self, listener: Listener, clock: Clock) -> None:
+    def __init__(self, listener: Listener, clock: Callable[[], datetime]) -> None:
         self.clock, self.lock = clock, threading.Lock()
         self.num_issued, self.token, self.expires_at = 0, "", NOON
         self.asked: list[bool] = []
@@ -217,6 +220,25 @@ def test_fifty_threads_with_a_token_revoked_midway_refresh_once_and_lose_no_mess
         assert [code for codes in pool.map(send, workers) for code in codes] == [0] * 300
     assert issuer.asked == [False, False]
     assert 1 <= issuer.num_refused <= 50
+
+
+def test_processes_share_one_token_too(listener: Listener, tmp_path: Path) -> None:
+    issuer = Platform(listener, lambda: datetime.now(UTC))
+    taken: list[str] = []
+
+    def take(asked: Asked) -> dict[str, Any]:
+        with issuer.lock:
+            taken.append(asked.params["access_token"])
+            if len(taken) == 60:  # somebody else revokes it, once
+                issuer.issue()
+        return issuer.take_message(asked)
+
+    listener.answer(SEND, take)
+    command = [sys.executable, "-m", "tests.connectors.wechat.worker", listener.url, str(tmp_path / "token"), "40"]
+    workers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    assert [worker.communicate(timeout=60)[0] for worker in workers] == ["done\n"] * 3
+    assert issuer.asked == [False, False]
+    assert set(taken) == {"T1", "T2"}
 
 
 def test_a_token_refused_again_after_renewal_ends_the_call(
