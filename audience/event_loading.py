@@ -39,13 +39,12 @@ class EventLoader:
         self._contacts = contact_ids()
         self._items = item_ids(creates=self._options.unknown_items == "create", kind=self._options.item_kind)
         self._dwell = DwellSketch()
-        self._rates = RateSketch()
+        self._num_acts = np.zeros(0, np.int64)  # by number of the contact
         self._max_rate = self._options.max_events_per_minute if "max_events_per_minute" in self._preset.options else 0
         self._first_at: dt.datetime | None = None
         self._last_at: dt.datetime | None = None
         self._doomed = pl.Series(LINE, [], dtype=pl.Int64)
         self._cap_seconds = MAX_DWELL_SECONDS
-        self._months: set[int] = set()
         self._num_kept = 0
 
     def add(self, cleaned: pl.DataFrame) -> None:
@@ -58,13 +57,14 @@ class EventLoader:
             self._item_numbers.encode(rows["item"]).alias("item"),
         )
         self._widen(rows["occurred_at"])
-        self._months.update(np.unique(rows["occurred_at"].to_numpy().astype("datetime64[M]")).view(np.int64).tolist())
         if self._options.dwell_quantile:
             self._dwell.add(rows["dwell_seconds"])
-        if self._max_rate:
-            timed = self._with_minutes(rows)
-            self._rates.add(timed["contact"].to_numpy(), timed["minute"].to_numpy())
-        self._spool.append(rows)
+        acts = np.bincount(rows["contact"].to_numpy())
+        acts[: len(self._num_acts)] += self._num_acts[: len(acts)]
+        self._num_acts = np.append(acts, self._num_acts[len(acts) :])
+        months = rows["occurred_at"].to_numpy().astype("datetime64[M]").view(np.int64)
+        for month in np.unique(months).tolist():
+            self._spool.append(rows.filter(months == month), month)
 
     def settle(self) -> dict[int, str]:
         """Apply the rules over the whole file and find the ids; returns line -> reason of the rows set aside."""
@@ -72,7 +72,7 @@ class EventLoader:
             self._cap_seconds = min(self._dwell.cap(self._options.dwell_quantile)[0], MAX_DWELL_SECONDS)
         self._contacts.learn(self._contact_numbers.texts())
         unknown = self._items.learn(self._item_numbers.texts())
-        bots = self._lines_of_bots() if self._max_rate and self._rates.highest > self._max_rate else set[int]()
+        bots = self._lines_of_bots() if self._max_rate else set[int]()
         unmatched = self._lines_of_items(unknown) if unknown else set[int]()
         self._tally.touch("bot_rate", len(bots), str(self._options.max_events_per_minute))
         self._doomed = pl.Series(LINE, sorted(bots | unmatched), dtype=pl.Int64)
@@ -80,7 +80,7 @@ class EventLoader:
 
     def publish(self, undo: UndoLog, advance: Callable[[float], None]) -> None:
         """Write everything in the running transaction and complete the report; `advance` hears the share done."""
-        writer = EventWriter(self._batch.pk, np.array(sorted(self._months)), has_own_ids=self._has_own_ids)
+        writer = EventWriter(self._batch.pk, self._spool.parts, has_own_ids=self._has_own_ids)
         if self._first_at and self._last_at:
             writer.remember_present(self._first_at, self._last_at)
         with ahead(lambda: self._parcels(writer)) as parcels:
@@ -95,7 +95,7 @@ class EventLoader:
     def _parcels(self, writer: EventWriter) -> Iterator[tuple[int, Parcel]]:
         """(rows up to here, parcel). Pure: it runs ahead in a thread."""
         maker = KeyMaker(self._contact_numbers.texts(), self._item_numbers.texts(), has_own_ids=self._has_own_ids)
-        for frame in self._spool.groups():
+        for month, frame in self._spool.groups():
             kept = frame.filter(~frame[LINE].is_in(self._doomed.implode())) if len(self._doomed) else frame
             keys = maker.keys(kept)
             self._tally.touch("dwell_quantile", int((kept["dwell_seconds"] > self._cap_seconds).sum()))
@@ -104,7 +104,7 @@ class EventLoader:
             minutes = kept["occurred_at"].dt.epoch("s").to_numpy() // 60
             order = np.argsort((contacts << 28) + minutes)  # 500 years of minutes fit
             self._num_kept += kept.height
-            for parcel in writer.pack(columns_of(kept, contacts, items, keys).take(order)):
+            for parcel in writer.pack(columns_of(kept, contacts, items, keys).take(order), month):
                 yield self._num_kept, parcel
 
     def _complete(self, report: QualityReport, writer: EventWriter) -> None:
@@ -119,25 +119,38 @@ class EventLoader:
             self._batch.first_event_at, self._batch.last_event_at = self._first_at, self._last_at
 
     def _lines_of_bots(self) -> set[int]:
-        """Lines of the rows in minutes in which their contact acts more often than the limit: the exact count."""
-        parts = []
-        for frame in self._spool.frames():
-            timed = self._with_minutes(frame)
-            is_suspect = self._rates.estimates(timed["contact"].to_numpy(), timed["minute"].to_numpy()) > self._max_rate
-            parts.append(timed.filter(is_suspect).select(LINE, "contact", "minute"))
-        suspects = pl.concat(parts)
+        """Lines of the rows in minutes in which their contact acts more often than the limit.
+
+        Only contacts with that many acts at all come into question; a sketch finds their suspicious minutes, and the
+        rows of these are counted exactly.
+        """
+        if not len(self._num_acts) or self._num_acts.max() <= self._max_rate:
+            return set()
+        rates = RateSketch()
+        for timed in self._busy_rows():
+            rates.add(timed["contact"].to_numpy(), timed["minute"].to_numpy())
+        if rates.highest <= self._max_rate:
+            return set()
+        suspects = pl.concat(
+            timed.filter(rates.estimates(timed["contact"].to_numpy(), timed["minute"].to_numpy()) > self._max_rate)
+            for timed in self._busy_rows()
+        )
         return set(suspects.filter(pl.len().over("contact", "minute") > self._max_rate)[LINE].to_list())
+
+    def _busy_rows(self) -> Iterator[pl.DataFrame]:
+        """Line, contact and minute of the rows of busy contacts whose time has a clock: a bare date has no minute."""
+        is_busy = self._num_acts > self._max_rate
+        for frame in self._spool.frames():
+            rows = frame.filter(is_busy[frame["contact"].to_numpy()])
+            seconds = local_seconds(rows["occurred_at"], self._options.time_zone)
+            rows = rows.select(LINE, "contact").with_columns((seconds // 60).alias("minute"))
+            yield rows.filter(seconds % 86_400 != 0)
 
     def _lines_of_items(self, unknown: list[int]) -> set[int]:
         texts = self._item_numbers.texts()
         self._tally.unmatched(texts[number] for number in unknown)
         numbers = pl.Series(unknown, dtype=pl.UInt32).implode()
         return {line for frame in self._spool.frames() for line in frame.filter(pl.col("item").is_in(numbers))[LINE]}
-
-    def _with_minutes(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The rows whose time has a clock, with the column `minute`: a bare date says nothing about the minute."""
-        seconds = local_seconds(rows["occurred_at"], self._options.time_zone)
-        return rows.with_columns((seconds // 60).alias("minute")).filter(seconds % 86_400 != 0)
 
     def _widen(self, moments: pl.Series) -> None:
         first, last = moments.min(), moments.max()

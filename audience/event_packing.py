@@ -64,11 +64,6 @@ class Columns:
             return values != NO_AMOUNT
         return values >= 0 if name == "dwell_seconds" else ~np.isnan(values)
 
-    def months(self) -> npt.NDArray[np.int64]:
-        """The month of each row in UTC, counted from 1970-01."""
-        moments = (self.arrays["occurred_at"] + _POSTGRES_EPOCH_MICROS).view("datetime64[us]")
-        return moments.astype("datetime64[M]").view(np.int64)
-
     def split_texts(self) -> tuple[Self, Self]:
         """(rows without text, rows with text)."""
         if self.texts is None:
@@ -149,7 +144,8 @@ class KeyMaker:
         parts = [
             self._contacts[frame["contact"].to_numpy()],
             self._items[frame["item"].cast(pl.Int64).fill_null(-1).to_numpy()],
-            *(_two_lanes(values[name]) for name in ("occurred_at", "dwell_seconds", "amount_fen", "value", "kind")),
+            _two_lanes(values["occurred_at"] * 1024 + values["kind"]),
+            *(_two_lanes(values[name]) for name in ("dwell_seconds", "amount_fen", "value")),
         ]
         if frame["text"].null_count() < frame.height:
             distinct = frame["text"].fill_null("").unique()
@@ -178,8 +174,10 @@ def _digests(texts: list[str]) -> npt.NDArray[np.uint64]:
 
 
 def _two_lanes(values: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
-    exact = values.astype(np.float64 if values.dtype.kind == "f" else np.int64)
-    return np.repeat(exact.view(np.uint64)[:, None], 2, axis=1)
+    bits = values.astype(np.float64 if values.dtype.kind == "f" else np.int64).view(np.uint64)
+    if len(bits) and (bits == bits[0]).all():
+        bits = bits[:1]  # the same for all rows, so worked out once
+    return np.repeat(bits[:, None], 2, axis=1)
 
 
 def _mixed(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

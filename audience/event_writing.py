@@ -9,12 +9,11 @@ seen go either way. The few others wait in a second temporary table; at the end 
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from django.db import connection
 
 from accounts.tenancy import current_tenant_id
@@ -83,7 +82,7 @@ class EventWriter:
     `pack` may run ahead in a thread: it does not touch the database.
     """
 
-    def __init__(self, batch_id: int, months: npt.NDArray[np.int64], *, has_own_ids: bool) -> None:
+    def __init__(self, batch_id: int, months: Sequence[int], *, has_own_ids: bool) -> None:
         self._values = {"tenant": current_tenant_id(), "batch": batch_id}
         self._has_own_ids = has_own_ids
         self._seen = KeyFilter()
@@ -97,15 +96,15 @@ class EventWriter:
             cursor.execute("CREATE TEMP TABLE import_key (source_key uuid NOT NULL) ON COMMIT DROP")
             self._detached = self._detach(cursor, months)
 
-    def _detach(self, cursor: Any, months: npt.NDArray[np.int64]) -> dict[int, str]:
+    def _detach(self, cursor: Any, months: Sequence[int]) -> dict[int, str]:
         """Month -> the new table for it, for those that have no partition yet."""
         tables: dict[int, str] = {}
-        for month in np.sort(months):
-            first = np.datetime64(int(month), "M").astype("datetime64[D]").item()
+        for month in sorted(months):
+            first = dt.date(1970 + month // 12, month % 12 + 1, 1)
             cursor.execute("SELECT audience_detach_month(%s, %s)", [first, self._values["batch"]])
             (name,) = cursor.fetchone()
             if name:
-                tables[int(month)] = name
+                tables[month] = name
         return tables
 
     def remember_present(self, first: dt.datetime, last: dt.datetime) -> None:
@@ -117,20 +116,18 @@ class EventWriter:
                 for (keys,) in iter(cursor.fetchone, None):
                     self._seen.add(np.frombuffer(bytes(keys), KEY_DTYPE))
 
-    def pack(self, columns: Columns) -> Iterator[Parcel]:
-        """Rows in the order of contact and time, as parcels for `write`. Pure."""
+    def pack(self, columns: Columns, month: int) -> Iterator[Parcel]:
+        """Rows of one month (counted from 1970-01), in the order of contact and time, as parcels for `write`. Pure."""
         is_certain = self._seen.add(columns.arrays["source_key"])
         if not is_certain.all():
             yield from _staged("import_waiting", columns.take(~is_certain))
             columns = columns.take(is_certain)
         if self._has_own_ids:
             yield _key_parcel(columns.arrays["source_key"])
-        months = columns.months()
-        is_direct = np.isin(months, list(self._detached))
-        for month in np.unique(months[is_direct]):
-            yield from _direct(self._detached[int(month)], columns.take(months == month))
-        if not is_direct.all():
-            yield from _staged("import_event", columns.take(~is_direct) if is_direct.any() else columns)
+        if month in self._detached:
+            yield from _direct(self._detached[month], columns)
+        else:
+            yield from _staged("import_event", columns)
 
     def write(self, parcel: Parcel) -> None:
         """Send one parcel."""

@@ -86,8 +86,7 @@ class KeyFilter:
         cells = (heads >> np.uint64(64 - self._NUM_BITS)).astype(np.int64)
         places, masks = cells >> 3, np.left_shift(1, cells & 7).astype(np.uint8)
         is_new = _is_alone(heads) & ((self._bits[places] & masks) == 0)
-        for mask in np.left_shift(1, np.arange(8)).astype(np.uint8):
-            self._bits[places[masks == mask]] |= mask
+        np.bitwise_or.at(self._bits, places, masks)
         return is_new
 
 

@@ -11,15 +11,16 @@ from typing import Self
 
 import polars as pl
 
-_GROUP_ROWS = 100_000
+_GROUP_ROWS = 200_000
 
 
 class Spool:
-    """Frames of one schema, kept in order as Arrow files."""
+    """Frames of one schema in numbered parts, kept in order as Arrow files."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="import-")
-        self._heights: list[int] = []
+        self._paths: dict[int, list[Path]] = {}
+        self.num_rows = 0
 
     def __enter__(self) -> Self:
         return self
@@ -30,31 +31,33 @@ class Spool:
         self._folder.cleanup()
 
     @property
-    def num_rows(self) -> int:
-        """Rows kept so far."""
-        return sum(self._heights)
+    def parts(self) -> list[int]:
+        """The numbers of the parts that have rows, ascending."""
+        return sorted(self._paths)
 
-    def append(self, frame: pl.DataFrame) -> None:
+    def append(self, frame: pl.DataFrame, part: int = 0) -> None:
         """Keep a frame."""
-        if frame.height:
-            frame.write_ipc(self._path(len(self._heights)))
-            self._heights.append(frame.height)
+        if not frame.height:
+            return
+        paths = self._paths.setdefault(part, [])
+        path = Path(self._folder.name) / f"{part}_{len(paths)}.arrow"
+        frame.write_ipc(path)
+        paths.append(path)
+        self.num_rows += frame.height
 
     def frames(self) -> Iterator[pl.DataFrame]:
-        """The kept frames, one by one."""
-        for place in range(len(self._heights)):
-            yield pl.read_ipc(self._path(place))
+        """The kept frames, part by part."""
+        for part in self.parts:
+            yield from map(pl.read_ipc, self._paths[part])
 
-    def groups(self) -> Iterator[pl.DataFrame]:
-        """The kept rows in frames of about 100,000: larger sorted runs are cheaper to index."""
-        waiting: list[pl.DataFrame] = []
-        for frame in self.frames():
-            waiting.append(frame)
-            if sum(part.height for part in waiting) >= _GROUP_ROWS:
-                yield pl.concat(waiting)
-                waiting = []
-        if waiting:
-            yield pl.concat(waiting)
-
-    def _path(self, place: int) -> Path:
-        return Path(self._folder.name) / f"{place}.arrow"
+    def groups(self) -> Iterator[tuple[int, pl.DataFrame]]:
+        """(part, rows of it) in frames of about 200,000: larger sorted runs are cheaper to index."""
+        for part in self.parts:
+            waiting: list[pl.DataFrame] = []
+            for path in self._paths[part]:
+                waiting.append(pl.read_ipc(path))
+                if sum(frame.height for frame in waiting) >= _GROUP_ROWS:
+                    yield part, pl.concat(waiting)
+                    waiting = []
+            if waiting:
+                yield part, pl.concat(waiting)
