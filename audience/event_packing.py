@@ -122,10 +122,15 @@ class KeyMaker:
     MurmurHash3 in two lanes of 64 bits; the same content has the same key in every file and version.
     """
 
-    def __init__(self, contacts: list[str], items: list[str], *, has_own_ids: bool) -> None:
+    def __init__(self, *, has_own_ids: bool) -> None:
         self._has_own_ids = has_own_ids
-        self._contacts = _digests(contacts)
-        self._items = np.concatenate([_digests(items), np.zeros((1, 2), np.uint64)])  # the last one stands for no item
+        self._contacts = np.zeros((0, 2), np.uint64)
+        self._items = np.zeros((1, 2), np.uint64)  # the first one stands for no item
+
+    def learn(self, contacts: list[str], items: list[str]) -> None:
+        """Take in the texts with the next numbers."""
+        self._contacts = np.concatenate([self._contacts, _digests(contacts)])
+        self._items = np.concatenate([self._items, _digests(items)])
 
     def keys(self, frame: pl.DataFrame) -> Keys:
         """The key of each row of a spooled frame."""
@@ -143,7 +148,7 @@ class KeyMaker:
         values = _value_columns(frame)
         parts = [
             self._contacts[frame["contact"].to_numpy()],
-            self._items[frame["item"].cast(pl.Int64).fill_null(-1).to_numpy()],
+            self._items[frame["item"].cast(pl.Int64).fill_null(-1).to_numpy() + 1],
             _two_lanes(values["occurred_at"] * 1024 + values["kind"]),
             *(_two_lanes(values[name]) for name in ("dwell_seconds", "amount_fen", "value")),
         ]

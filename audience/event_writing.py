@@ -9,11 +9,12 @@ seen go either way. The few others wait in a second temporary table; at the end 
 """
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import polars as pl
 from django.db import connection
 
 from accounts.tenancy import current_tenant_id
@@ -24,6 +25,8 @@ from audience.sketches import KeyFilter
 _PIECE_BYTES = 1 << 17
 _ROWS_AT_ONCE = 40_000  # fit into the session's buffers for temporary tables
 _FEW = 20_000  # rows that are looked up one by one
+OLDEST_MONTH = 12 * 50 - 1
+"""Months are counted from 1970-01; everything before 2020 shares one partition and counts as December 2019."""
 _ALL = ", ".join(FIELDS)
 _CREATE = """
 CREATE TEMP TABLE {name} (contact_id bigint NOT NULL, occurred_at timestamptz NOT NULL, source_key uuid NOT NULL,
@@ -56,9 +59,16 @@ _MOVE = """
 UPDATE {table} SET {column} = actual
 FROM unnest(%(reserved)s::bigint[], %(actual)s::bigint[]) AS pair (reserved, actual) WHERE {column} = reserved"""
 _OF_BATCH = " AND tenant_id = %(tenant)s AND batch_id = %(batch)s"
+_CAP = "UPDATE {table} SET dwell_seconds = %(cap)s WHERE dwell_seconds > %(cap)s"
+_REMOVE = """
+WITH gone AS (DELETE FROM {table} AS e USING import_bot AS b
+    WHERE e.contact_id = b.contact_id AND e.occurred_at = b.occurred_at{more} RETURNING e.source_key),
+key AS (DELETE FROM import_key AS k USING gone WHERE k.source_key = gone.source_key)
+SELECT count(*) FROM gone"""
 _SEEN = """
 SELECT string_agg(uuid_send(source_key), ''::bytea) FROM audience_event
-WHERE tenant_id = %(tenant)s AND source = %(source)s AND occurred_at BETWEEN %(first)s AND %(last)s
+WHERE tenant_id = %(tenant)s AND source = %(source)s AND occurred_at >= coalesce(%(first)s, '-infinity'::timestamptz)
+    AND occurred_at < %(beyond)s
 GROUP BY get_byte(uuid_send(source_key), 0)"""
 _SEEN_KEYS = """
 SELECT string_agg(uuid_send(source_key), ''::bytea) FROM audience_event_key WHERE tenant_id = %(tenant)s
@@ -79,11 +89,13 @@ class Parcel:
 class EventWriter:
     """The events of one import on their way into the table. Lives within one transaction.
 
-    `pack` may run ahead in a thread: it does not touch the database.
+    `pack` may run ahead in a thread, though not while `open_month` runs: it does not touch the database.
     """
 
-    def __init__(self, batch_id: int, months: Sequence[int], *, has_own_ids: bool) -> None:
+    def __init__(self, batch_id: int, *, has_own_ids: bool) -> None:
         self._values = {"tenant": current_tenant_id(), "batch": batch_id}
+        self._months: set[int] = set()
+        self._detached: dict[int, str] = {}  # month -> the new table for it
         self._has_own_ids = has_own_ids
         self._seen = KeyFilter()
         self._num_waiting = 0
@@ -94,27 +106,30 @@ class EventWriter:
             for name in ("import_event", "import_waiting"):
                 cursor.execute(_CREATE.format(name=name))
             cursor.execute("CREATE TEMP TABLE import_key (source_key uuid NOT NULL) ON COMMIT DROP")
-            self._detached = self._detach(cursor, months)
+            if has_own_ids:
+                self._remember(cursor, _SEEN_KEYS, self._values)
 
-    def _detach(self, cursor: Any, months: Sequence[int]) -> dict[int, str]:
-        """Month -> the new table for it, for those that have no partition yet."""
-        tables: dict[int, str] = {}
-        for month in sorted(months):
-            first = dt.date(1970 + month // 12, month % 12 + 1, 1)
-            cursor.execute("SELECT audience_detach_month(%s, %s)", [first, self._values["batch"]])
+    def is_open(self, month: int) -> bool:
+        """Whether rows of this month may be packed."""
+        return month in self._months
+
+    def open_month(self, month: int) -> None:
+        """Make a table for a month that has no partition yet; of others learn the keys of the brand's uploads."""
+        first, beyond = _first_of(month), _first_of(month + 1)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT audience_detach_month(%s, %s)", [first.date(), self._values["batch"]])
             (name,) = cursor.fetchone()
             if name:
-                tables[month] = name
-        return tables
+                self._detached[month] = name
+            else:
+                span = {"first": None if month == OLDEST_MONTH else first, "beyond": beyond}
+                self._remember(cursor, _SEEN, {**self._values, "source": Source.UPLOAD.value, **span})
+        self._months.add(month)
 
-    def remember_present(self, first: dt.datetime, last: dt.datetime) -> None:
-        """Learn the keys of the brand's uploaded events in this time, and those it has had with ids of their own."""
-        values: dict[str, Any] = {**self._values, "source": Source.UPLOAD.value, "first": first, "last": last}
-        with connection.cursor() as cursor:
-            for query in (_SEEN, _SEEN_KEYS) if self._has_own_ids else (_SEEN,):
-                cursor.execute(query, values)
-                for (keys,) in iter(cursor.fetchone, None):
-                    self._seen.add(np.frombuffer(bytes(keys), KEY_DTYPE))
+    def _remember(self, cursor: Any, query: str, values: dict[str, Any]) -> None:
+        cursor.execute(query, values)
+        for (keys,) in iter(cursor.fetchone, None):
+            self._seen.add(np.frombuffer(bytes(keys), KEY_DTYPE))
 
     def pack(self, columns: Columns, month: int) -> Iterator[Parcel]:
         """Rows of one month (counted from 1970-01), in the order of contact and time, as parcels for `write`. Pure."""
@@ -139,6 +154,28 @@ class EventWriter:
                 cursor.execute(_INSERT_CERTAIN, self._values)
                 self.num_written += cursor.rowcount
                 cursor.execute("TRUNCATE import_event")
+
+    def remove(self, acts: pl.DataFrame) -> None:
+        """Take back what was written of the acts with these `contact_id` and `occurred_at`; before `finish`."""
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE TEMP TABLE import_bot (contact_id bigint, occurred_at timestamptz) ON COMMIT DROP")
+            with cursor.copy("COPY import_bot FROM STDIN (FORMAT csv)") as copy:
+                copy.write(acts.select("contact_id", "occurred_at").write_csv(include_header=False))
+            cursor.execute("ANALYZE import_bot")
+            for table in ("audience_event", *self._detached.values()):
+                cursor.execute(_REMOVE.format(table=table, more=_OF_BATCH), self._values)
+                self.num_written -= cursor.fetchone()[0]
+            cursor.execute(_REMOVE.format(table="import_waiting", more=""), self._values)
+
+    def cap(self, dwell_seconds: float) -> int:
+        """Cut longer dwell times among what was written to this; before `finish`. Returns how many there were."""
+        num_cut, values = 0, {**self._values, "cap": dwell_seconds}
+        with connection.cursor() as cursor:
+            for table in ("audience_event", *self._detached.values()):
+                cursor.execute(_CAP.format(table=table) + _OF_BATCH, values)
+                num_cut += cursor.rowcount
+            cursor.execute(_CAP.format(table="import_waiting"), values)
+            return num_cut + int(cursor.rowcount)
 
     def finish(self) -> None:
         """Attach the new months, and write those of the waiting rows that are new."""
@@ -175,6 +212,10 @@ class EventWriter:
             for table in ("audience_event", *self._detached.values()):
                 cursor.execute(_MOVE.format(table=table, column=column) + _OF_BATCH, values)
             cursor.execute(_MOVE.format(table="import_waiting", column=column), values)
+
+
+def _first_of(month: int) -> dt.datetime:
+    return dt.datetime(1970 + month // 12, month % 12 + 1, 1, tzinfo=dt.UTC)
 
 
 def _staged(table: str, columns: Columns) -> Iterator[Parcel]:

@@ -44,9 +44,9 @@ class Numbering:
         """The number of each text; null for null."""
         return texts.cast(self._dtype).to_physical()
 
-    def texts(self) -> list[str]:
-        """Every text that has a number, in the order of the numbers."""
-        return self._categories.to_series().to_list()
+    def texts(self, first: int = 0) -> list[str]:
+        """The texts with the numbers from `first` on, in the order of the numbers."""
+        return self._categories.to_series().slice(first).to_list()
 
 
 class IdMap:
@@ -61,12 +61,16 @@ class IdMap:
         self._ids = np.zeros(0, np.int64)
         self.new: dict[str, int] = {}
 
-    def learn(self, texts: Sequence[str]) -> list[int]:
-        """Find the ids of the texts numbered 0, 1, ...; reserve them for unknown ones if this map creates.
+    def __len__(self) -> int:
+        """Numbers learnt so far, with an id or without."""
+        return len(self._ids)
 
-        Returns the numbers without an id.
+    def learn(self, texts: Sequence[str]) -> list[int]:
+        """Find the ids of the texts with the next numbers; reserve them for unknown ones if this map creates.
+
+        Returns those of the numbers that have no id.
         """
-        parts = []
+        num_before, parts = len(self), [self._ids]
         for start in range(0, len(texts), _ASK_AT_ONCE):
             asked = list(texts[start : start + _ASK_AT_ONCE])
             found = self._found(asked)
@@ -76,8 +80,8 @@ class IdMap:
                 self.new.update(reserved)
                 found |= reserved
             parts.append(np.array([found.get(text, 0) for text in asked], np.int64))
-        self._ids = np.concatenate([*parts, np.zeros(0, np.int64)])
-        return [int(number) for number in np.flatnonzero(self._ids == 0)]
+        self._ids = np.concatenate(parts)
+        return [int(number) for number in num_before + np.flatnonzero(self._ids[num_before:] == 0)]
 
     def ids(self, numbers: pl.Series) -> npt.NDArray[np.int64]:
         """The database id of each number; 0 where the number is null or its text has no id."""

@@ -7,7 +7,8 @@ afresh.
 
 import datetime as dt
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -23,7 +24,7 @@ from accounts.locks import Lock, try_turn
 from accounts.tenancy import tenant_scope
 from audience import uploads
 from audience.cleaning import Cleaner
-from audience.decoding import decode
+from audience.decoding import Chunk, Rejected, decode
 from audience.event_loading import EventLoader
 from audience.layouts import LINE, Layout
 from audience.models import Import
@@ -36,17 +37,19 @@ from audience.spool import Spool
 from audience.table_loading import ContactLoader, EngagementLoader, ItemLoader
 from audience.undo_log import UndoLog
 
-_READ_SHARE = 0.4  # of the progress bar
+_READ_SHARE = 0.7  # of the progress bar
 _TURN_SECONDS = 0.5
 _RESULT_FIELDS = ("report", "state", "done_at", "rejects_file", "undo_file", "first_event_at", "last_event_at")
 
 
 class Loader(Protocol):
-    """Gathers cleaned chunks without touching the database, then writes them all in the running transaction."""
+    """Takes the file's cleaned chunks in the running transaction, and completes them all together."""
 
-    def add(self, cleaned: pl.DataFrame) -> None: ...
+    def shape(self, cleaned: pl.DataFrame) -> pl.DataFrame: ...
+    def add(self, rows: pl.DataFrame) -> None: ...
     def settle(self) -> dict[int, str]: ...
     def publish(self, undo: UndoLog, advance: Callable[[float], None]) -> None: ...
+    def close(self) -> None: ...
 
 
 LOADERS: dict[str, Callable[[Import, Cleaner, Spool], Loader]] = {
@@ -71,11 +74,11 @@ def run(lease: Lease) -> None:
         RejectsFile() as kept,
         UndoLog() as log,
         ProgressReporter(lease) as progress,
+        tenant_scope(lease.tenant_id),
     ):
-        loader = LOADERS[cleaner.preset.writes](batch, cleaner, spool)
-        _read(path, cleaner, loader, kept, progress)
-        with tenant_scope(lease.tenant_id):
-            _await_turn(progress)
+        _await_turn(progress)
+        with closing(LOADERS[cleaner.preset.writes](batch, cleaner, spool)) as loader:
+            _read(path, cleaner, loader, kept, progress)
             _set_aside(path, cleaner, loader.settle(), kept)
             loader.publish(log, partial(_advance, progress, batch.size_bytes))
             progress.close()
@@ -86,15 +89,23 @@ def _read(path: Path, cleaner: Cleaner, loader: Loader, kept: RejectsFile, progr
     tally, size = cleaner.tally, path.stat().st_size
     with (
         ahead(lambda: decode(path, cleaner.layout), depth=1) as chunks,
-        ahead(lambda: ((chunk, cleaner.clean(chunk.frame)) for chunk in chunks), depth=1) as pairs,
+        ahead(partial(_shaped, chunks, cleaner, loader), depth=1) as parts,
     ):
-        for chunk, cleaned in pairs:
-            loader.add(cleaned.frame)
+        for chunk, rejected, rows in parts:
+            loader.add(rows)
             tally.report.rows += chunk.num_rows
-            for rows in (chunk.rejected, cleaned.rejected):
-                tally.reject(rows)
-                kept.add(rows)
+            for found in (chunk.rejected, rejected):
+                tally.reject(found)
+                kept.add(found)
             progress.at(int(_READ_SHARE * min(chunk.position, size)), size, _("Reading"))
+
+
+def _shaped(
+    chunks: Iterator[Chunk], cleaner: Cleaner, loader: Loader
+) -> Iterator[tuple[Chunk, list[Rejected], pl.DataFrame]]:
+    for chunk in chunks:
+        cleaned = cleaner.clean(chunk.frame)
+        yield chunk, cleaned.rejected, loader.shape(cleaned.frame)
 
 
 def _advance(progress: ProgressReporter, size: int, share: float) -> None:

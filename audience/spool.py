@@ -1,9 +1,11 @@
-"""Cleaned chunks on local disk between reading a file and writing the database, so memory stays flat.
+"""Rows that wait between cleaning and the database, so that memory stays flat.
 
 Stage: clean. Reads and writes: a temporary folder that vanishes with the import.
 """
 
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -11,14 +13,16 @@ from typing import Self
 
 import polars as pl
 
-_GROUP_ROWS = 200_000
+_PREFIX = "fanwise-import-"
+_GROUP_ROWS = 150_000
+_MAX_WAITING_ROWS = 300_000
 
 
 class Spool:
     """Frames of one schema in numbered parts, kept in order as Arrow files."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="import-")
+        self._folder = tempfile.TemporaryDirectory(prefix=_PREFIX)
         self._paths: dict[int, list[Path]] = {}
         self.num_rows = 0
 
@@ -30,11 +34,6 @@ class Spool:
     ) -> None:
         self._folder.cleanup()
 
-    @property
-    def parts(self) -> list[int]:
-        """The numbers of the parts that have rows, ascending."""
-        return sorted(self._paths)
-
     def append(self, frame: pl.DataFrame, part: int = 0) -> None:
         """Keep a frame."""
         if not frame.height:
@@ -45,19 +44,44 @@ class Spool:
         paths.append(path)
         self.num_rows += frame.height
 
-    def frames(self) -> Iterator[pl.DataFrame]:
-        """The kept frames, part by part."""
-        for part in self.parts:
-            yield from map(pl.read_ipc, self._paths[part])
+    def frames(self, part: int = 0) -> Iterator[pl.DataFrame]:
+        """The kept frames of a part, in order."""
+        yield from map(pl.read_ipc, self._paths.get(part, ()))
 
-    def groups(self) -> Iterator[tuple[int, pl.DataFrame]]:
-        """(part, rows of it) in frames of about 200,000: larger sorted runs are cheaper to index."""
-        for part in self.parts:
-            waiting: list[pl.DataFrame] = []
-            for path in self._paths[part]:
-                waiting.append(pl.read_ipc(path))
-                if sum(frame.height for frame in waiting) >= _GROUP_ROWS:
-                    yield part, pl.concat(waiting)
-                    waiting = []
-            if waiting:
-                yield part, pl.concat(waiting)
+
+class Groups:
+    """Gathers frames by a number into groups of about 150,000 rows: larger sorted runs are cheaper to index.
+
+    At most 300,000 rows wait, however many numbers there are.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, list[pl.DataFrame]] = {}
+        self._num_rows: dict[int, int] = {}
+
+    def add(self, frame: pl.DataFrame, number: int) -> Iterator[tuple[int, pl.DataFrame]]:
+        """Take a frame in; yields (number, rows) of what has become full."""
+        self._waiting.setdefault(number, []).append(frame)
+        self._num_rows[number] = self._num_rows.get(number, 0) + frame.height
+        while self._num_rows and (
+            max(self._num_rows.values()) >= _GROUP_ROWS or sum(self._num_rows.values()) > _MAX_WAITING_ROWS
+        ):
+            yield self._pop(max(self._num_rows, key=self._num_rows.__getitem__))
+
+    def rest(self) -> Iterator[tuple[int, pl.DataFrame]]:
+        """Yields everything that still waits, by number."""
+        for number in sorted(self._waiting):
+            yield self._pop(number)
+
+    def _pop(self, number: int) -> tuple[int, pl.DataFrame]:
+        del self._num_rows[number]
+        return number, pl.concat(self._waiting.pop(number))
+
+
+def remove_leftovers(older_than_seconds: float) -> int:
+    """Delete the folders of imports whose worker was killed; a folder in use is never that old. Returns how many."""
+    latest = time.time() - older_than_seconds
+    left = [path for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*") if path.stat().st_mtime < latest]
+    for path in left:
+        shutil.rmtree(path, ignore_errors=True)
+    return len(left)

@@ -126,15 +126,22 @@ class TableLoader:
         self._tally = cleaner.tally
         self._spool = spool
 
-    def add(self, cleaned: pl.DataFrame) -> None:
-        """Take in a cleaned chunk, as columns of the staging table. Pure."""
+    def shape(self, cleaned: pl.DataFrame) -> pl.DataFrame:
+        """A cleaned chunk as columns of the staging table. Pure: it runs ahead in a thread."""
         columns = {
             "line": cleaned[LINE],
             "code": pl.Series(new_codes(cleaned.height), dtype=pl.String),
             "extra": self._extra(cleaned),
             **self._shaped(cleaned),
         }
-        self._spool.append(pl.DataFrame([_copyable(values).alias(name) for name, values in columns.items()]))
+        return pl.DataFrame([_copyable(values).alias(name) for name, values in columns.items()])
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Take in what `shape` made of the next chunk."""
+        self._spool.append(rows)
+
+    def close(self) -> None:
+        """Nothing to end."""
 
     def settle(self) -> dict[int, str]:
         """No rule needs these files whole."""
