@@ -80,15 +80,17 @@ def columns_of(
     return Columns(arrays, frame["text"] if frame["text"].null_count() < frame.height else None)
 
 
-def binary_body(columns: Columns, names: Sequence[str]) -> bytes:
+def binary_body(columns: Columns, names: Sequence[str]) -> bytearray:
     """The rows for `COPY t (names) FROM STDIN (FORMAT binary)`; stand-ins stay."""
     dtype = np.dtype([("count", ">i2"), *(pair for n in names for pair in ((f"{n}_bytes", ">i4"), (n, FIELDS[n])))])
-    rows = np.empty(len(columns), dtype)
+    body = bytearray(len(_COPY_HEAD) + len(columns) * dtype.itemsize + len(_COPY_TAIL))
+    body[: len(_COPY_HEAD)], body[-len(_COPY_TAIL) :] = _COPY_HEAD, _COPY_TAIL
+    rows = np.frombuffer(body, dtype, len(columns), len(_COPY_HEAD))
     rows["count"] = len(names)
     for name in names:
         rows[f"{name}_bytes"] = np.dtype(FIELDS[name]).itemsize
         rows[name] = columns.arrays[name]
-    return _COPY_HEAD + rows.tobytes() + _COPY_TAIL
+    return body
 
 
 def csv_body(columns: Columns, *, keeps_stand_ins: bool) -> bytes:
@@ -110,9 +112,11 @@ def by_given(columns: Columns) -> Iterator[tuple[list[str], Columns]]:
     pattern = np.zeros(len(columns), np.uint8)
     for bit, name in enumerate(OPTIONAL):
         pattern |= columns.is_given(name).astype(np.uint8) << bit
-    for found in np.unique(pattern):
+    patterns = np.flatnonzero(np.bincount(pattern))
+    for found in patterns:
         missing = {name for bit, name in enumerate(OPTIONAL) if not found >> bit & 1}
-        yield [name for name in FIELDS if name not in missing], columns.take(pattern == found)
+        part = columns if len(patterns) == 1 else columns.take(pattern == found)
+        yield [name for name in FIELDS if name not in missing], part
 
 
 class KeyMaker:

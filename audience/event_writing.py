@@ -80,7 +80,7 @@ class Parcel:
     """Rows on their way: a COPY statement with its data, and whether the staged rows are to be inserted after it."""
 
     statement: str
-    body: bytes
+    body: bytes | bytearray
     num_rows: int
     is_staged: bool = False
     is_direct: bool = False
@@ -245,7 +245,7 @@ def _key_parcel(keys: Keys) -> Parcel:
     return Parcel("COPY import_key FROM STDIN (FORMAT binary)", binary_body(columns, ["source_key"]), len(keys))
 
 
-def _send(statement: str, body: bytes) -> None:
+def _send(statement: str, body: bytes | bytearray) -> None:
     view = memoryview(body)
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for start in range(0, len(view), _PIECE_BYTES):

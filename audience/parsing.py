@@ -17,6 +17,7 @@ from audience.genders import GENDER_BY_WORD
 BLANKS = ("", "null", "none", "nan", "n/a", "na", "nil", "undefined", "\\n", "#n/a", "-", "--", "—", "无", "空")
 """Cell texts that mean "missing" (compared without case and blanks at the ends)."""
 
+_LONGEST_BLANK = max(len(blank.encode()) for blank in BLANKS)
 _UTC_US = pl.Datetime("us", "UTC")
 _MAX_DAYS = 4000
 _PLAIN_TIMES = tuple(
@@ -75,11 +76,11 @@ AGE_BANDS = ((18, "under_18"), (25, "18_24"), (35, "25_34"), (45, "35_44"), (55,
 def without_blanks(text: pl.Series) -> pl.Series:
     """The text without blanks at the ends; cells that mean "missing" are null."""
     text = text.str.strip_chars(" \t\r\n\u3000\u00a0\ufeff")
-    is_short = text.str.len_bytes() <= 9
-    if not is_short.any():
+    short = text.filter(text.str.len_bytes() <= _LONGEST_BLANK).unique()
+    blanks = short.filter(short.str.to_lowercase().is_in(BLANKS)).implode()
+    if not len(blanks[0]):
         return text
-    is_blank = is_short & text.str.to_lowercase().is_in(BLANKS)
-    return text.to_frame("t").select(pl.when(~is_blank).then(pl.col("t")))["t"] if is_blank.any() else text
+    return text.to_frame("t").select(pl.when(~pl.col("t").is_in(blanks)).then(pl.col("t")))["t"]
 
 
 def _fill(values: pl.Series, text: pl.Series, read: Callable[[pl.Series], pl.Series]) -> pl.Series:
