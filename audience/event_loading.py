@@ -51,6 +51,7 @@ class EventLoader:
         self._max_rate = self._options.max_events_per_minute if "max_events_per_minute" in self._preset.options else 0
         self._first_at: dt.datetime | None = None
         self._last_at: dt.datetime | None = None
+        self._recent_months: set[int] = set()  # of the chunk before
         self._unmatched: list[int] = []  # lines
         self._bots: list[int] = []  # lines
         self._longest_seconds = 0.0  # of what has been written
@@ -138,6 +139,16 @@ class EventLoader:
             part = rows if len(found) == 1 else rows.filter(months == month)
             for full_month, group in self._groups.add(part, month):
                 self._write(group, full_month)
+        self._index_left(set(found) | self._recent_months)
+        self._recent_months = set(found)
+
+    def _index_left(self, current: set[int]) -> None:
+        """Have the database index the new months that the file has left, while the file is read on."""
+        for month in self._writer.months_without_index - current:
+            for rows in self._groups.of(month):
+                self._write(rows, month)
+            self._write_packed()
+            self._writer.index_month(month)
 
     def _write(self, rows: pl.DataFrame, month: int) -> None:
         """Have rows of one month packed while the ones before them are sent."""

@@ -96,6 +96,7 @@ class EventWriter:
         self._values = {"tenant": current_tenant_id(), "batch": batch_id}
         self._months: set[int] = set()
         self._detached: dict[int, str] = {}  # month -> the new table for it
+        self._indexed: set[int] = set()
         self._has_own_ids = has_own_ids
         self._seen = KeyFilter()
         self._num_waiting = 0
@@ -125,6 +126,17 @@ class EventWriter:
                 span = {"first": None if month == OLDEST_MONTH else first, "beyond": beyond}
                 self._remember(cursor, _SEEN, {**self._values, "source": Source.UPLOAD.value, **span})
         self._months.add(month)
+
+    @property
+    def months_without_index(self) -> set[int]:
+        """New months whose indexes are still to be built."""
+        return self._detached.keys() - self._indexed
+
+    def index_month(self, month: int) -> None:
+        """Build the indexes of a new month of which hardly any more rows will come; else `finish` builds them."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT audience_index_month(%s)", [self._detached[month]])
+        self._indexed.add(month)
 
     def _remember(self, cursor: Any, query: str, values: dict[str, Any]) -> None:
         cursor.execute(query, values)
@@ -223,11 +235,11 @@ def _staged(table: str, columns: Columns) -> Iterator[Parcel]:
     for start in range(0, len(columns), _ROWS_AT_ONCE):
         plain, texted = columns.take(np.arange(start, min(start + _ROWS_AT_ONCE, len(columns)))).split_texts()
         if len(texted):
-            body = csv_body(texted, keeps_stand_ins=True)
-            yield Parcel(f"COPY {table} ({_ALL}, text) FROM STDIN (FORMAT csv)", body, len(texted), is_staged)
+            statement = f"COPY {table} ({_ALL}, text) FROM STDIN (FORMAT csv)"
+            yield Parcel(statement, csv_body(texted, keeps_stand_ins=True), len(texted), is_staged)
         if len(plain):
-            body = binary_body(plain, list(FIELDS))
-            yield Parcel(f"COPY {table} ({_ALL}) FROM STDIN (FORMAT binary)", body, len(plain), is_staged)
+            statement = f"COPY {table} ({_ALL}) FROM STDIN (FORMAT binary)"
+            yield Parcel(statement, binary_body(plain, list(FIELDS)), len(plain), is_staged)
 
 
 def _direct(table: str, columns: Columns) -> Iterator[Parcel]:
