@@ -30,10 +30,20 @@ logger = logging.getLogger(__name__)
 DATABASE_AWAY = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 """The connection was lost; COPY raises psycopg's own errors."""
 _REHINT_AFTER = timedelta(minutes=3)
+_TURN_SECONDS = 2.0
+"""How long a job that has to wait for another one stays away."""
 
 
 class LeaseLost(RuntimeError):
     """Another worker owns the job now; this one must publish nothing."""
+
+
+class NotItsTurn(Exception):
+    """The work must wait for other work of its brand: `run` puts the job back into its queue and frees the worker."""
+
+    def __init__(self, stage: str) -> None:
+        super().__init__(stage)
+        self.stage = stage
 
 
 def start(task: str, queue: str) -> Job:
@@ -63,10 +73,10 @@ def retry(job: Job) -> None:
     transaction.on_commit(lambda: _hint(tenant_id, job.pk, job.task, job.queue))
 
 
-def _hint(tenant_id: int, job_id: int, task: str, queue: str) -> None:
+def _hint(tenant_id: int, job_id: int, task: str, queue: str, **options: Any) -> None:
     """Tell the queue; when the broker is away the row stays `queued` and `revive` hints again."""
     try:
-        current_app.send_task(task, args=[tenant_id, job_id], queue=queue, retry=False)
+        current_app.send_task(task, args=[tenant_id, job_id], queue=queue, retry=False, **options)
     except BrokerError:
         logger.warning("job_hint_failed", extra={"job": job_id})
 
@@ -122,6 +132,16 @@ class Lease:
             fields |= {"error_code": error.code, "error_template": error.template, "error_context": context}
         with tenant_scope(self.tenant_id):
             self._mine().update(**fields)
+
+    def postpone(self, stage: str) -> None:
+        """Put the job back into its queue, behind what waits there; the attempt does not count."""
+        waiting: dict[str, Any] = {"state": Job.State.QUEUED, "attempt": F("attempt") - 1, "lease_until": None}
+        with tenant_scope(self.tenant_id):
+            is_back = self._mine().filter(is_cancel_requested=False).update(**waiting, stage=stage, hinted_at=Now())
+        if is_back:
+            _hint(self.tenant_id, self.job.pk, self.job.task, self.job.queue, countdown=_TURN_SECONDS)
+        else:  # cancelled meanwhile; a lost lease changes nothing
+            self.end(Job.State.CANCELLED)
 
     @property
     def is_published(self) -> bool:
@@ -193,6 +213,8 @@ def run(tenant_id: int, job_id: int, work: Callable[[Lease], None]) -> None:
             lease.end(Job.State.SUCCEEDED)
     except JobCancelled:
         lease.end(Job.State.CANCELLED)
+    except NotItsTurn as error:
+        lease.postpone(error.stage)
     except LeaseLost:
         logger.warning("job_lease_lost", extra={"job": job_id})
     except FanwiseError as error:

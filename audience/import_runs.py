@@ -19,7 +19,7 @@ from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
-from accounts.jobs import Lease
+from accounts.jobs import Lease, NotItsTurn
 from accounts.locks import Lock, try_turn
 from accounts.tenancy import tenant_scope
 from audience import uploads
@@ -38,7 +38,6 @@ from audience.table_loading import ContactLoader, EngagementLoader, ItemLoader
 from audience.undo_log import UndoLog
 
 _READ_SHARE = 0.7  # of the progress bar
-_TURN_SECONDS = 0.5
 _RESULT_FIELDS = ("report", "state", "done_at", "rejects_file", "undo_file", "first_event_at", "last_event_at")
 
 
@@ -76,7 +75,7 @@ def run(lease: Lease) -> None:
         ProgressReporter(lease) as progress,
         tenant_scope(lease.tenant_id),
     ):
-        _await_turn(progress)
+        take_turn_or_leave()
         with closing(LOADERS[cleaner.preset.writes](batch, cleaner, spool)) as loader:
             _read(path, cleaner, loader, kept, progress)
             _set_aside(path, cleaner, loader.settle(), kept)
@@ -124,11 +123,13 @@ def _set_aside(path: Path, cleaner: Cleaner, reasons: dict[int, str], kept: Reje
         kept.add(rows)
 
 
-def _await_turn(progress: ProgressReporter) -> None:
-    """Imports of one brand run one after the other, so that the second sees what the first brought."""
-    while not try_turn(Lock.IMPORT):
-        progress.at(0, 1, _("Waiting for another import"))
-        time.sleep(_TURN_SECONDS)
+def take_turn_or_leave() -> None:
+    """Imports of one brand run one after the other, so that the second sees what the first brought.
+
+    Raises `NotItsTurn` while another one runs.
+    """
+    if not try_turn(Lock.IMPORT):
+        raise NotItsTurn(_("Waiting for another import"))
 
 
 def _publish(lease: Lease, batch: Import, tally: Tally, kept: RejectsFile, log: UndoLog, started: float) -> None:

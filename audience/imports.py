@@ -168,6 +168,21 @@ def undo(batch: Import, by: Actor) -> Job:
     return job
 
 
+def later_with_same_rows(batch: Import) -> list[Import]:
+    """Finished later uploads that may have held rows this one brought: they count as here already, and undoing this
+    one takes them away.
+    """
+    if batch.done_at is None:
+        return []
+    same_kind = [name for name, preset in PRESETS.items() if preset.writes == PRESETS[batch.preset].writes]
+    later = Import.objects.filter(
+        state=Import.State.DONE, done_at__gt=batch.done_at, preset__in=same_kind, report__present__gt=0
+    )
+    if batch.first_event_at is not None:
+        later = later.filter(first_event_at__lte=batch.last_event_at, last_event_at__gte=batch.first_event_at)
+    return list(later.order_by("done_at"))
+
+
 def report_of(batch: Import) -> QualityReport | None:
     """The quality report of a finished import."""
     return QualityReport.from_json(batch.report) if batch.report else None

@@ -168,42 +168,49 @@ class Bar:
         return max((self.recommended if self.is_enough else self.minimum) - self.have, 0)
 
 
+@dataclass(frozen=True)
+class Need:
+    """How much behaviour a deep model must have, and how much it had better have."""
+
+    minimum: int
+    recommended: int
+
+
+NEEDS = {"events": Need(1_000, 50_000), "contacts": Need(30, 1_000), "items": Need(10, 100), "days": Need(7, 90)}
+"""Interactions, contacts with three or more items, items met, days; training itself asks for all but the days."""
+
+
 def readiness(num_events: int, num_contacts_with_3: int, num_items: int, span_days: int) -> list[Bar]:
     """Whether there is enough behaviour to train on, and what more would help.
 
-    The minimums are those of modeling/readiness.py, which also leaves out people who refused to be trained on.
+    Training (modeling/readiness.py) asks for the same, and also leaves out people who refused to be trained on.
     """
+    have = {"events": num_events, "contacts": num_contacts_with_3, "items": num_items, "days": span_days}
     return [
-        Bar(
-            "events",
-            _("Interactions"),
-            num_events,
-            1_000,
-            50_000,
-            _("%(more)s more interactions would help: upload a longer period, or connect the tracker."),
-        ),
-        Bar(
-            "contacts",
-            _("Followers with three or more items"),
-            num_contacts_with_3,
-            30,
-            1_000,
-            _("%(more)s more contacts who came back would help: upload older periods of the same people."),
-        ),
-        Bar(
-            "items",
-            _("Items met"),
-            num_items,
-            10,
-            100,
-            _("%(more)s more different items would help: upload the behaviour on your other content too."),
-        ),
-        Bar(
-            "days",
-            _("Days of behaviour"),
-            span_days,
-            7,
-            90,
-            _("%(more)s more days would help: weekly habits show only over several weeks."),
-        ),
+        Bar(name, label, have[name], NEEDS[name].minimum, NEEDS[name].recommended, advice)
+        for name, label, advice in _BARS
     ]
+
+
+_BARS = (
+    (
+        "events",
+        _("Interactions"),
+        _("%(more)s more interactions would help: upload a longer period, or connect the tracker."),
+    ),
+    (
+        "contacts",
+        _("Followers with three or more items"),
+        _("%(more)s more contacts who came back would help: upload older periods of the same people."),
+    ),
+    (
+        "items",
+        _("Items met"),
+        _("%(more)s more different items would help: upload the behaviour on your other content too."),
+    ),
+    (
+        "days",
+        _("Days of behaviour"),
+        _("%(more)s more days would help: weekly habits show only over several weeks."),
+    ),
+)

@@ -13,7 +13,8 @@ from typing import Self
 
 import polars as pl
 
-_PREFIX = "fanwise-import-"
+TEMPORARY = "fanwise-import-"
+"""How the names of all temporary files and folders of uploads begin."""
 _GROUP_ROWS = 150_000
 _MAX_WAITING_ROWS = 300_000
 
@@ -22,7 +23,7 @@ class Spool:
     """Frames of one schema in numbered parts, kept in order as Arrow files."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix=_PREFIX)
+        self._folder = tempfile.TemporaryDirectory(prefix=f"{TEMPORARY}spool-")
         self._paths: dict[int, list[Path]] = {}
         self.num_rows = 0
 
@@ -84,9 +85,14 @@ class Groups:
 
 
 def remove_leftovers(older_than_seconds: float) -> int:
-    """Delete the folders of imports whose worker was killed; a folder in use is never that old. Returns how many."""
-    latest = time.time() - older_than_seconds
-    left = [path for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*") if path.stat().st_mtime < latest]
-    for path in left:
-        shutil.rmtree(path, ignore_errors=True)
-    return len(left)
+    """Delete what uploads whose process was killed left behind; nothing in use is that old. Returns how many."""
+    latest, num_removed = time.time() - older_than_seconds, 0
+    for path in Path(tempfile.gettempdir()).glob(f"{TEMPORARY}*"):
+        if path.lstat().st_mtime >= latest:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+        num_removed += 1
+    return num_removed

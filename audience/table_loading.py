@@ -6,6 +6,7 @@ and an unchanged row is not written, so the same file twice changes nothing. Of 
 counts.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -225,7 +226,7 @@ class TableLoader:
                 values,
             )
             for row_id, row in iter(cursor.fetchone, None):
-                undo.note_before(table.name, row_id, row)
+                undo.note_before(table.name, row_id, json.loads(row))
             cursor.execute(f"UPDATE {table.name} t SET {sets} FROM import_row r WHERE {is_same} AND {is_new}", values)  # noqa: S608
             return int(cursor.rowcount)
 

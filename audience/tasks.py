@@ -8,7 +8,9 @@ from django.utils import timezone
 from accounts.jobs import Lease, job_task
 from accounts.models import Tenant
 from accounts.tenancy import tenant_scope
-from audience import erasures, events, idempotency, imports, undoing
+from audience import erasures, events, idempotency, imports, spool, undoing
+
+_LEFTOVER_SECONDS = 24 * 3600.0
 
 
 @job_task("audience.tasks.run_import")
@@ -28,6 +30,12 @@ def ensure_event_partitions() -> None:
     """Beat calls this a few times a day, so that live events always find their month."""
     today = timezone.now().date()
     events.ensure_partitions(today - timedelta(days=31), today + timedelta(days=31))
+
+
+@shared_task(name="audience.tasks.remove_leftovers", ignore_result=True)
+def remove_leftovers() -> None:
+    """Beat calls this every few hours: what killed workers left in the temporary folder goes after a day."""
+    spool.remove_leftovers(_LEFTOVER_SECONDS)
 
 
 @shared_task(name="audience.tasks.forget_old_answers", ignore_result=True)

@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 from accounts.jobs import Lease
 from accounts.locks import Lock, take_turn
 from accounts.tenancy import current_tenant_id, tenant_scope
+from audience.import_runs import take_turn_or_leave
 from audience.models import Import
 from audience.undo_log import iterate_log
 
@@ -44,7 +45,8 @@ def run(lease: Lease) -> None:
         batch = Import.objects.get(job_id=lease.job.pk)
     lease.progress(0, 1, _("Undoing"))
     with tenant_scope(lease.tenant_id):
-        for lock in (Lock.IMPORT, Lock.CONTACTS, Lock.ITEMS):  # others may count on rows which this undo takes away
+        take_turn_or_leave()
+        for lock in (Lock.CONTACTS, Lock.ITEMS):  # others may count on rows which this undo takes away
             take_turn(lock)
         _delete_events(batch)
         if batch.undo_file:

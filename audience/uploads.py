@@ -17,6 +17,7 @@ from django.core.files.storage import FileSystemStorage, default_storage
 from django.utils.translation import gettext_noop as _
 
 from audience.problems import EmptyFile
+from audience.spool import TEMPORARY
 from common.errors import BadInput
 
 _PIECE_BYTES = 1 << 20
@@ -41,7 +42,7 @@ class Received:
 def received(upload: IO[bytes]) -> Iterator[Received]:
     """The upload as a temporary local file with its size and hash; raises `EmptyFile` or `FileTooLarge`."""
     digest, size = hashlib.sha256(), 0
-    with tempfile.NamedTemporaryFile(prefix="upload-") as file:
+    with tempfile.NamedTemporaryFile(prefix=f"{TEMPORARY}file-") as file:
         while piece := upload.read(_PIECE_BYTES):
             size += len(piece)
             if size > settings.UPLOAD_MAX_BYTES:
@@ -73,7 +74,7 @@ def local_copy(name: str) -> Iterator[Path]:
     if isinstance(default_storage, FileSystemStorage) or hasattr(default_storage, "base_location"):
         yield Path(default_storage.path(name))
         return
-    with tempfile.NamedTemporaryFile(prefix="import-") as copy, default_storage.open(name) as stored:
+    with tempfile.NamedTemporaryFile(prefix=f"{TEMPORARY}copy-") as copy, default_storage.open(name) as stored:
         for piece in stored.chunks(_PIECE_BYTES):
             copy.write(piece)
         copy.flush()

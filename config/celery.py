@@ -18,6 +18,7 @@ app.autodiscover_tasks(["connectors.tracking"])
 app.conf.beat_schedule = {
     "revive-lost-jobs": {"task": "accounts.tasks.revive_lost_jobs", "schedule": 15.0},
     "ensure-event-partitions": {"task": "audience.tasks.ensure_event_partitions", "schedule": 6 * 3600.0},
+    "remove-leftovers": {"task": "audience.tasks.remove_leftovers", "schedule": 3 * 3600.0},
     "forget-old-answers": {"task": "audience.tasks.forget_old_answers", "schedule": 24 * 3600.0},
     "forget-held-events": {"task": "connectors.tracking.tasks.forget_held_events", "schedule": 24 * 3600.0},
     "erase-due-contacts": {"task": "audience.tasks.erase_due", "schedule": 3600.0},

@@ -8,6 +8,7 @@ from django.db import connection
 from django.utils.translation import gettext_noop as _
 
 from accounts.tenancy import current_tenant_id
+from audience.quality import NEEDS
 from common.errors import FanwiseError, NotEnoughData
 from modeling.engagement_extract import EngagementExtractConfig, count_labels
 from modeling.errors import LabelHasOneClass
@@ -97,9 +98,10 @@ def of(purpose: str) -> Readiness:
 def of_next_item(*, is_simple: bool) -> Readiness:
     """Readiness for the next-item models; the simple ones need hardly anything."""
     counts, is_more = _count_interests()
-    needs = (9, 3, 3) if is_simple else (1_000, 30, 10)
+    asked = [NEEDS[name] for name in ("events", "contacts", "items")]
+    needs = (9, 3, 3) if is_simple else [need.minimum for need in asked]
     labels = ("Interactions", "Followers with three or more items", "Items met")
-    recommended = (50_000, 1_000, 100)
+    recommended = [need.recommended for need in asked]
     rows = zip(labels, counts, needs, recommended, strict=True)
     return Readiness(Purpose.NEXT_ITEM, tuple(Requirement(*row, is_more) for row in rows))
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
+from audience import imports
 from audience.models import Import
 from audience.presets import PRESETS, Preset
 from audience.problems import REASONS, Reason
@@ -103,6 +104,7 @@ def report_context(batch: Import) -> dict[str, Any]:
         "rules": _rules(report.rules),
         "columns": _columns(report.columns, batch.preset),
         "rows_per_second": round(report.rows / report.seconds) if report.seconds else None,
+        "later_with_same_rows": imports.later_with_same_rows(batch) if batch.state == Import.State.DONE else [],
         "has_added_nothing": bool(report.rows) and not report.written and not report.updated,
     }
 

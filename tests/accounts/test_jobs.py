@@ -25,7 +25,7 @@ def job(brand, mocker_hints):
 def mocker_hints(monkeypatch):
     """The hints sent to the queue, instead of a broker."""
     sent = []
-    hint = lambda task, args, queue, retry: sent.append((task, args, queue))  # noqa: E731
+    hint = lambda task, args, queue, retry, **_options: sent.append((task, args, queue))  # noqa: E731
     monkeypatch.setattr(jobs.current_app, "send_task", hint)
     return sent
 
@@ -173,3 +173,26 @@ def test_the_heartbeat_keeps_a_long_step_alive(brand, mocker_hints, settings):
     connection.close()
     assert seen == [None]
     assert fresh(job).state == Job.State.SUCCEEDED
+
+
+def test_work_whose_turn_has_not_come_waits_in_the_queue(job, mocker_hints):
+    def work(lease):
+        raise jobs.NotItsTurn("Waiting for another import")
+
+    jobs.run(job.tenant_id, job.pk, work)
+    waiting = fresh(job)
+    assert (waiting.state, waiting.attempt, waiting.stage) == ("queued", 0, "Waiting for another import")
+    assert mocker_hints[-1] == ("tests.work", [job.tenant_id, job.pk], "default")
+    jobs.run(job.tenant_id, job.pk, lambda lease: None)
+    assert fresh(job).state == "succeeded"
+
+
+def test_waiting_work_that_was_cancelled_ends(job, mocker_hints):
+    def work(lease):
+        with tenant_scope(job.tenant_id):
+            jobs.cancel(fresh(job))
+        raise jobs.NotItsTurn("Waiting for another import")
+
+    num_hints = len(mocker_hints)
+    jobs.run(job.tenant_id, job.pk, work)
+    assert (fresh(job).state, len(mocker_hints)) == ("cancelled", num_hints)

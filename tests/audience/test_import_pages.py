@@ -1,11 +1,13 @@
 """Pages of uploads, as people use them: upload, check, start, report, download, undo."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts import jobs
 from accounts.models import Job
@@ -326,3 +328,27 @@ def test_each_sample_file_is_recognised_and_every_row_of_it_is_accepted(as_owner
     report = batch_of(brand).report
     assert (report["rejected"], report["accepted"]) == (0, report["rows"])
     assert len(batch.mapping) == len(batch.layout["headers"])
+
+
+def test_a_failed_import_offers_to_retry(as_owner, brand, draft, monkeypatch):
+    monkeypatch.setattr(imports.import_runs, "decode", lambda *_args, **_options: 1 / 0)
+    as_owner.post(f"{draft}start/", answers())
+    work(brand)
+    monkeypatch.undo()
+    page = as_owner.get(draft, headers={"accept-language": "en"}).content.decode()
+    assert "Press retry" in page
+    assert "</i>Retry</button>" in page
+    assert "Start the import" not in page
+
+
+def test_the_report_warns_before_an_undo_that_takes_a_later_uploads_rows(as_owner, brand, done):
+    again = upload(as_owner, name="again.csv")["Location"]
+    as_owner.post(f"{again}start/", answers())
+    with tenant_scope(brand):
+        jobs.run(brand.pk, Import.objects.get(code=again.split("/")[-2]).job.pk, imports.run)
+        Import.objects.filter(filename="again.csv").update(done_at=timezone.now() + timedelta(hours=1))
+    warning = "later uploads held some of these rows too"
+    first, second = (as_owner.get(url, headers={"accept-language": "en"}).content.decode() for url in (done, again))
+    assert warning in first
+    assert f'<a href="{again}">again.csv</a>' in first
+    assert warning not in second
