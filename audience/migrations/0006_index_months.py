@@ -30,6 +30,6 @@ REVOKE EXECUTE ON FUNCTION audience_index_month(text) FROM PUBLIC;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("audience", "0004_detached_months")]
+    dependencies = [("audience", "0005_following_and_erasure")]
 
     operations = [migrations.RunSQL(FUNCTION, "DROP FUNCTION audience_index_month(text)")]
