@@ -2,7 +2,7 @@
 
 from django.http import Http404
 
-from connectors.models import ConnectedAccount, PlatformTag, SyncRun
+from connectors.models import ConnectedAccount, PlatformTag, QrCode, SyncRun
 
 
 def account_for(code: str) -> ConnectedAccount:
@@ -26,6 +26,14 @@ def sync_run_for(account: ConnectedAccount, code: str) -> SyncRun:
 def platform_tag_for(account: ConnectedAccount, tag_id: int) -> PlatformTag:
     """The account's tag with this id."""
     found: PlatformTag | None = PlatformTag.objects.select_related("account").filter(account=account, pk=tag_id).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def qr_code_for(account: ConnectedAccount, code: str) -> QrCode:
+    """The account's QR code with this code."""
+    found: QrCode | None = QrCode.objects.select_related("account").filter(account=account, code=code).first()
     if found is None:
         raise Http404
     return found

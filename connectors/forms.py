@@ -3,7 +3,8 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from connectors.models import ConnectedAccount, PushReceipt
+from catalog.forms import BrandForm, TagsField
+from connectors.models import ConnectedAccount, PushReceipt, QrCode
 
 _NO_AUTOFILL = {"autocomplete": "off", "spellcheck": "false"}
 
@@ -66,4 +67,21 @@ class TagForm(forms.Form):
         label=_("Name of the new tag"),
         max_length=30,
         widget=forms.TextInput(attrs={"class": "form-control form-control-sm", "placeholder": _("New tag")}),
+    )
+
+
+class QrCodeForm(BrandForm):
+    """A new QR code with a parameter."""
+
+    name = forms.CharField(label=_("Name"), max_length=80, help_text=_("For example: 静安店 收银台"))
+    purpose = forms.ChoiceField(label=_("Stands for"), choices=QrCode.Purpose.choices)
+    tags = TagsField(
+        label=_("Tags"), required=False, help_text=_("Put on everybody who scans it; separate with commas.")
+    )
+    lives_days = forms.IntegerField(
+        label=_("Days it lives"),
+        min_value=1,
+        max_value=30,
+        required=False,
+        help_text=_("1 to 30. Empty: for ever; an account can have 100,000 of these and delete none."),
     )

@@ -19,6 +19,7 @@ from audience import contacts, erasures, events
 from audience.events import NewEvent
 from audience.kinds import EventKind, Source
 from audience.models import Consent, Contact, Identity
+from connectors import qrcodes
 from connectors.models import AccountProblem, ConnectedAccount, PushReceipt
 from connectors.wechat import pushes
 from connectors.wechat.pushes import AccountPush, Message, Push
@@ -61,7 +62,8 @@ def note_act(account: ConnectedAccount, push: AccountPush, kind: EventKind, text
 
 def follow(account: ConnectedAccount, push: pushes.Followed, receipt: PushReceipt) -> None:
     """Somebody follows, perhaps by a code whose scene is noted."""
-    note_act(account, push, EventKind.FOLLOW, push.scene)
+    contact = note_act(account, push, EventKind.FOLLOW, push.scene)
+    qrcodes.note(account, contact, push.scene, moment_of(account, push), is_new_follower=True)
     contacts.note_following(account.app_id, push.person, moment_of(account, push), is_following=True)
     _learn_original_id(account, push)
 
@@ -83,7 +85,8 @@ def _learn_original_id(account: ConnectedAccount, push: AccountPush) -> None:
 
 def note_scan(account: ConnectedAccount, push: pushes.Scanned, receipt: PushReceipt) -> None:
     """A follower scanned a code of ours."""
-    note_act(account, push, EventKind.SCAN, push.scene)
+    contact = note_act(account, push, EventKind.SCAN, push.scene)
+    qrcodes.note(account, contact, push.scene, moment_of(account, push), is_new_follower=False)
 
 
 def note_click(account: ConnectedAccount, push: pushes.MenuClicked, receipt: PushReceipt) -> None:

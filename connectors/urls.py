@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from connectors.views import accounts, authorisations, changes, pushes, sync
+from connectors.views import accounts, authorisations, changes, codes, pushes, sync
 
 app_name = "connectors"
 urlpatterns = [
@@ -29,6 +29,8 @@ urlpatterns = [
     path("<slug:code>/sync/<slug:run_code>/cancel/", sync.cancel, name="sync_cancel"),
     path("<slug:code>/tags/", sync.create_tag, name="create_tag"),
     path("<slug:code>/tags/<int:tag_id>/<slug:leader>/", sync.lead_tag, name="lead_tag"),
+    path("<slug:code>/codes/", codes.codes, name="codes"),
+    path("<slug:code>/codes/<slug:qr_code>/", codes.picture, name="code_picture"),
     path("<slug:code>/totals/", sync.platform_totals, name="totals"),
     path("<slug:code>/pushes/", pushes.pushes, name="pushes"),
     path("<slug:code>/pushes/retry/", pushes.retry, name="retry_pushes"),

@@ -2,6 +2,7 @@
 
 from connectors.models.accounts import AccountProblem, AccountToken, ApiUsage, CallbackAddress, ConnectedAccount
 from connectors.models.authorisations import Authorisation, OpenPlatform, StartedAuthorisation
+from connectors.models.codes import QrArrival, QrCode
 from connectors.models.pushes import PushReceipt
 from connectors.models.sync import Follower, PlatformTag, PlatformTotal, SyncRun
 from connectors.models.tracking import HeldEvent, LinkAddress, TrackedLink, TrackingKey, TrackingTally, Visitor
@@ -26,6 +27,8 @@ __all__ = [
     "PlatformTag",
     "PlatformTotal",
     "PushReceipt",
+    "QrArrival",
+    "QrCode",
     "StartedAuthorisation",
     "SyncRun",
     "TrackedLink",

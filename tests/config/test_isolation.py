@@ -22,7 +22,7 @@ from accounts.tenancy import tenant_scope
 from audience.models import Contact, Import
 from catalog.models import Item
 from config.state import CHECKOUT
-from connectors.models import ConnectedAccount, PlatformTag, SyncRun
+from connectors.models import ConnectedAccount, PlatformTag, QrCode, SyncRun
 from modeling.models import Dataset, ModelVersion, TrainingRun
 
 MARK = "THEIR-SECRET"
@@ -81,12 +81,13 @@ def make_objects(tenant, user, mark):
         account = ConnectedAccount.objects.create(app_id=f"wx{mark}", name=mark, kind="service")
         tag = PlatformTag.objects.create(account=account, platform_id=101, name=mark)
         sync = SyncRun.objects.create(account=account, kind="tags", job=job)
+        qr_code = QrCode.objects.create(account=account, name=mark, scene="fw_theirs", url="http://q", ticket="t")
         key, _secret = keys.create(tenant, mark, ["items:read"], by)
         member = Membership.objects.get(tenant=tenant, user=user)
     return {
         "item": [item.external_id], "contact": [contact.code, contact.external_id], "import": [upload.code],
         "dataset": [dataset.code], "run": [run.code], "version": [version.code], "job": [job.code],
-        "account": [account.code], "tag": [str(tag.pk)], "sync": [sync.code],
+        "account": [account.code], "qr_code": [qr_code.code], "tag": [str(tag.pk)], "sync": [sync.code],
         "key": [str(key.pk), key.prefix], "member": [str(member.pk)], "user": [str(user.pk)],
     }  # fmt: skip
 
@@ -108,7 +109,18 @@ def addresses(route, brand_slug, theirs):
 def snapshot(other_brand):
     """Everything of the other brand that a route could change."""
     with tenant_scope(other_brand):
-        models = (Item, Contact, Import, Dataset, TrainingRun, ModelVersion, ConnectedAccount, PlatformTag, SyncRun)
+        models = (
+            Item,
+            Contact,
+            Import,
+            Dataset,
+            TrainingRun,
+            ModelVersion,
+            ConnectedAccount,
+            PlatformTag,
+            QrCode,
+            SyncRun,
+        )
         rows = [list(model.objects.order_by("pk").values()) for model in models]
     return rows, list(other_brand.memberships.values()), list(other_brand.api_keys.values("pk", "revoked_at", "name"))
 
