@@ -121,7 +121,9 @@ class BrandSite:
         if openid not in self._tokens:
             path = f"/api/v1/contacts/{self.settings.contact_prefix}{openid}/token/"
             answer = self._client.post(path, json={"purpose": "session"}, headers=self._server_headers())
-            self._tokens[openid] = str(answer.json()["token"]) if answer.status_code in (200, 201) else ""
+            if answer.status_code not in (200, 201):
+                return ""  # not a contact yet
+            self._tokens[openid] = str(answer.json()["token"])
             if len(self._tokens) > MAX_TOKENS:
                 self._tokens.popitem(last=False)
         return self._tokens[openid]
@@ -138,6 +140,8 @@ class BrandSite:
             headers={"Origin": self.settings.origin or self.settings.url},
         )
         result = answer.raise_for_status().json()
+        if result.get("token") == "expired":
+            self._tokens.pop(visit.openid, None)
         self._count("accepted", result["accepted"])
         self._count("held", result["held"])
         self._count("rejected", len(result["rejected"]))
