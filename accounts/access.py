@@ -37,7 +37,7 @@ def needs(can: Can, *, write: Can | None = None) -> Callable[[View], View]:
     """
 
     def wrap(view: View) -> View:
-        view.needed_rights = (can, write or can)  # type: ignore[attr-defined]
+        view.needed_rights = (can, write or can)  # type: ignore[attr-defined]  # read by the middleware
         return view
 
     return wrap
@@ -51,7 +51,7 @@ def scope_found_by(find: Callable[..., int | None]) -> Callable[[View], View]:
     """
 
     def wrap(view: View) -> View:
-        view.find_tenant = find  # type: ignore[attr-defined]
+        view.find_tenant = find  # type: ignore[attr-defined]  # read by the middleware
         return view
 
     return wrap

@@ -19,12 +19,12 @@ class TenantViewSet(GenericViewSet[Any]):
     @property
     def actor(self) -> Actor:
         """The API key as the one who acts."""
-        return _site_request(self.request).actor  # type: ignore[attr-defined]
+        return _site_request(self.request).actor  # type: ignore[attr-defined]  # set by ApiMiddleware
 
     @property
     def tenant(self) -> Tenant:
         """The key's brand."""
-        return _site_request(self.request).tenant  # type: ignore[attr-defined]
+        return _site_request(self.request).tenant  # type: ignore[attr-defined]  # set by ApiMiddleware
 
 
 def _site_request(request: Request) -> object:

@@ -280,10 +280,3 @@ def revive() -> int:
     for row in due:
         _hint(*row)
     return len(due)
-
-
-def job_for(code: str) -> Job:
-    """The job with this code in the current scope; raises `Job.DoesNotExist`."""
-    current_tenant_id()
-    job: Job = Job.objects.get(code=code)
-    return job

@@ -5,7 +5,8 @@ from typing import Any
 
 from django.utils.translation import pgettext_lazy
 
-from accounts.models import AuditEntry, Role
+from accounts.deeds import describe_details
+from accounts.models import AuditEntry
 
 VERBS: dict[str, Any] = {
     "add": pgettext_lazy("deed", "Added"),
@@ -20,10 +21,12 @@ VERBS: dict[str, Any] = {
     "confirm": pgettext_lazy("deed", "Confirmed"),
     "connect": pgettext_lazy("deed", "Connected"),
     "create": pgettext_lazy("deed", "Created"),
+    "create_tag": pgettext_lazy("deed", "Made a tag"),
     "delete_data": pgettext_lazy("deed", "Deleted the data"),
     "discard": pgettext_lazy("deed", "Discarded"),
     "disconnect": pgettext_lazy("deed", "Disconnected"),
     "erase": pgettext_lazy("deed", "Erased"),
+    "lead_tag": pgettext_lazy("deed", "Decided who leads a tag"),
     "load": pgettext_lazy("deed", "Loaded"),
     "pause": pgettext_lazy("deed", "Paused"),
     "personalisation_off": pgettext_lazy("deed", "Switched personalisation off"),
@@ -41,6 +44,7 @@ VERBS: dict[str, Any] = {
     "set_consent": pgettext_lazy("deed", "Noted consent"),
     "set_state": pgettext_lazy("deed", "Changed the state"),
     "start": pgettext_lazy("deed", "Started"),
+    "sync": pgettext_lazy("deed", "Fetched"),
     "undo": pgettext_lazy("deed", "Undid"),
     "update": pgettext_lazy("deed", "Changed"),
     "upload": pgettext_lazy("deed", "Uploaded"),
@@ -78,17 +82,10 @@ class Line:
 
 def describe(entry: AuditEntry) -> Line:
     """The entry in the reader's language; words the dictionaries lack stay as stored."""
-    details = [f"{name}: {_plain(value)}" for name, value in entry.details.items() if value not in ("", None, [])]
     thing = str(THINGS.get(entry.object_type, entry.object_type))
-    return Line(entry, verb_label(entry.verb), thing, details)
+    return Line(entry, verb_label(entry.verb), thing, describe_details(entry.details))
 
 
 def verb_label(verb: str) -> str:
     """What the verb is called on the page."""
     return str(VERBS.get(verb, verb))
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return str(dict(Role.choices).get(value, value)) if isinstance(value, str) else str(value)

@@ -8,7 +8,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts.actors import Actor
 from audience import contacts
 from audience.models import Consent, Contact
-from catalog.forms import BrandForm, TagsField
+from catalog.forms import TagsField
+from common.forms import BrandForm
 
 _YES_NO = {"yes": True, "no": False}
 

@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from audience.kinds import EventKind
 from audience.options import Options
 from audience.presets import Preset
-from catalog.forms import BrandForm
 from catalog.models import Item
+from common.forms import BrandForm
 
 ENCODINGS = (("utf-8", "UTF-8"), ("gb18030", "GB18030 / GBK"), ("utf-16-le", "UTF-16 LE"), ("utf-16-be", "UTF-16 BE"))
 DELIMITERS = ((",", _("Comma")), ("\t", _("Tab")), (";", _("Semicolon")), ("|", _("Vertical bar")))

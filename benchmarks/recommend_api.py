@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np  # noqa: E402  # after the thread limits
 
-from config import local, prepare, supervisor  # noqa: E402
+from config import local, prepare, supervisor  # noqa: E402  # after the thread limits
 
 NUM_CONTACTS = 2000
 ACTS_EACH = 60

@@ -1,4 +1,4 @@
-"""Forms of the catalog, and the look that forms of brand pages share."""
+"""Forms of the catalog."""
 
 from decimal import Decimal
 from typing import Any
@@ -12,33 +12,12 @@ from accounts.actors import Actor
 from catalog import items, pictures
 from catalog.access import item_for
 from catalog.models import Item
+from common.forms import BrandForm
 from common.translation import explain
 
 MAX_TAGS = 30
 _SAME_NAMES = ("title", "kind", "state", "text", "category", "author", "tags", "url", "published_at")
 """Fields of the form that are called as in the model."""
-
-
-class BrandForm(forms.Form):
-    """A form whose widgets carry the classes of the page's design; `extra_fields` are those known only at run time."""
-
-    def __init__(self, *args: Any, extra_fields: dict[str, forms.Field] | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields |= extra_fields or {}
-        self.label_suffix = ""
-        for field in self.fields.values():
-            field.widget.attrs["class"] = _look(field.widget)
-
-    @property
-    def selects(self) -> list[forms.BoundField]:
-        """The fields that are choices, in order (filters)."""
-        return [field for field in self if isinstance(field.field, forms.ChoiceField)]
-
-
-def _look(widget: forms.Widget) -> str:
-    if isinstance(widget, forms.CheckboxInput):
-        return "form-check-input"
-    return "form-select" if isinstance(widget, forms.Select) else "form-control"
 
 
 class TagsField(forms.CharField):

@@ -211,9 +211,9 @@ def translations(catalogue: Catalog) -> dict[Message, str]:
 
 
 def _message(entry: "object") -> Message:
-    texts: str | tuple[str, ...] = entry.id  # type: ignore[attr-defined]
+    texts: str | tuple[str, ...] = entry.id  # type: ignore[attr-defined]  # narrowed by the caller
     single, plural = (texts[0], texts[1]) if isinstance(texts, list | tuple) else (texts, "")
-    return Message(single, plural, entry.context or "")  # type: ignore[attr-defined]
+    return Message(single, plural, entry.context or "")  # type: ignore[attr-defined]  # narrowed by the caller
 
 
 def merge(found: Found, known: dict[Message, str]) -> Catalog:

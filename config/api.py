@@ -1,6 +1,8 @@
 """The REST API: routes, errors, schema. The contract is committed as docs/openapi.yaml and compared by a test."""
 
 import logging
+import math
+from json import JSONDecodeError
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, ValidationError
@@ -79,6 +81,12 @@ def _code(error: Exception) -> str:
 def _detail(error: Exception, data: Any) -> str:
     if isinstance(error, Http404):
         return _("There is no such object in this brand.")
+    wait = getattr(error, "wait", None)  # of Throttled; DRF fills in the number before it translates
+    if wait is not None:
+        return _("Too many calls with this key. Try again in %(wait)s seconds.") % {"wait": math.ceil(wait)}
+    if isinstance(error, exceptions.ParseError) and isinstance(error.__context__, JSONDecodeError):  # English in DRF
+        place = {"line": error.__context__.lineno, "column": error.__context__.colno}
+        return _("The body is not valid JSON: see line %(line)s, column %(column)s.") % place
     return str(data.get("detail", "")) if isinstance(data, dict) else str(data)
 
 

@@ -107,4 +107,4 @@ def save_services(state: Path, services: Services) -> Services:
 
 def move_ports(state: Path, services: Services, **ports: int) -> Services:
     """The same decisions with other ports, kept."""
-    return save_services(state, replace(services, **ports))  # type: ignore[arg-type]
+    return save_services(state, replace(services, **ports))  # type: ignore[arg-type]  # ports are numbers

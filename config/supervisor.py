@@ -34,7 +34,7 @@ from config.processes import (
 from config.state import CHECKOUT, LOGIN_FILE, open_state, state_folder
 
 MARK = "FANWISE_CHILD"
-EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  # compared, not bound
 FIRST_PAGE_SECONDS = 120
 WARM_STOP_SECONDS = 15
 COLD_STOP_SECONDS = 5

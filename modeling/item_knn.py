@@ -180,10 +180,3 @@ class ItemKnnRecommender:
             is_item_P = self.neighbours_P[rows] == item_index
             contributions_T[position] = self.decay**lag * self.weights_P[rows][is_item_P].sum()
         return contributions_T
-
-    def similar_items(self, item_index: int, num_items: int) -> list[tuple[int, float]]:
-        """The strongest successors of one item as (item index, weight), strongest first."""
-        rows = slice(self.offsets_N1[item_index], self.offsets_N1[item_index + 1])
-        weights = self.weights_P[rows]
-        order = np.argsort(-weights, kind="stable")[:num_items]
-        return [(int(self.neighbours_P[rows][place]), float(weights[place])) for place in order]

@@ -7,6 +7,7 @@ and renamed, so tensors and cursor can never disagree.
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from modeling import training_runtime
 from modeling.errors import FileCorrupt
 from modeling.storage import write_durably
 
@@ -62,3 +64,39 @@ def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tenso
 def take(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """Tensors whose name starts with `prefix.`, without it."""
     return {name.removeprefix(f"{prefix}."): value for name, value in tensors.items() if name.startswith(f"{prefix}.")}
+
+
+class Checkpointed:
+    """What every trainer keeps, writes down and continues from: network, optimiser, best weights, cursor."""
+
+    path: Path
+    net: torch.nn.Module
+    optimiser: torch.optim.Optimizer
+    best: dict[str, Tensor]
+    cursor: Any
+    """A dataclass with the fingerprint of dataset and configuration."""
+
+    def resume(self) -> None:
+        """Continue from the checkpoint, if it belongs to this dataset and configuration."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        loaded = load_checkpoint(self.path, self.cursor.fingerprint)
+        if loaded is None:
+            return
+        tensors, state = loaded
+        self.cursor = type(self.cursor)(**state)
+        self.net.load_state_dict(take(tensors, "net"))
+        self.best = take(tensors, "best")
+        restore_optimiser(self.optimiser, tensors)
+        random_state = {name: value for name, value in tensors.items() if name.startswith("random.")}
+        training_runtime.set_random_state(random_state)
+
+    def copy_weights(self) -> dict[str, Tensor]:
+        """The network's weights as they are now."""
+        return {name: tensor.detach().clone() for name, tensor in self.net.state_dict().items()}
+
+    def save(self) -> None:
+        """Write everything down in one file."""
+        tensors = {f"net.{name}": tensor for name, tensor in self.net.state_dict().items()}
+        tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
+        tensors |= optimiser_tensors(self.optimiser) | training_runtime.get_random_state()
+        save_checkpoint(self.path, tensors, asdict(self.cursor))

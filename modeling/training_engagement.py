@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +28,7 @@ from modeling.errors import TrainingCancelled, TrainingDiverged
 from modeling.metrics import classification_metrics
 from modeling.nn.engagement_dnn import EngagementDnn
 from modeling.progress import OnProgress, ShouldStop, TrainingPoint
-from modeling.training_checkpoints import (
-    CHECKPOINT_FILE,
-    load_checkpoint,
-    optimiser_tensors,
-    restore_optimiser,
-    save_checkpoint,
-    take,
-)
+from modeling.training_checkpoints import CHECKPOINT_FILE, Checkpointed
 
 
 @dataclass(frozen=True)
@@ -79,8 +72,11 @@ def train_engagement(
     return run.result()
 
 
-class _Run:
+class _Run(Checkpointed):
     """One training run; a checkpoint stands between two epochs."""
+
+    net: EngagementDnn
+    cursor: _Cursor
 
     def __init__(
         self,
@@ -103,35 +99,20 @@ class _Run:
         self.net = EngagementDnn(config.network, len(self.feature_names))
         decay, rate = self.trainer.weight_decay, self.trainer.learning_rate
         self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=rate, weight_decay=decay, fused=True)
-        self.best = self._copy_weights()
+        self.best = self.copy_weights()
         fingerprint = hashlib.sha256(f"{dataset.info.version}\n{config.to_json()}".encode()).hexdigest()
         self.cursor = _Cursor(fingerprint)
-
-    def resume(self) -> None:
-        """Continue from the checkpoint, if it belongs to this dataset and configuration."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        loaded = load_checkpoint(self.path, self.cursor.fingerprint)
-        if loaded is None:
-            return
-        tensors, state = loaded
-        self.cursor = _Cursor(**state)
-        self.net.load_state_dict(take(tensors, "net"))
-        self.best = take(tensors, "best")
-        restore_optimiser(self.optimiser, tensors)
-        training_runtime.set_random_state(
-            {name: value for name, value in tensors.items() if name.startswith("random.")}
-        )
 
     def fit(self) -> None:
         """Epochs until the plan ends or validation stops getting better."""
         saved = time.monotonic()
         while not self._is_done():
             if self.should_stop():
-                self._save()
+                self.save()
                 raise TrainingCancelled("Training was cancelled; it can be continued from its checkpoint.")
             self._run_epoch()
             if time.monotonic() - saved >= self.trainer.checkpoint_seconds or self._is_done():
-                self._save()
+                self.save()
                 saved = time.monotonic()
 
     def result(self) -> EngagementTrainingResult:
@@ -171,11 +152,11 @@ class _Run:
 
     def _validate(self, loss: float, rows_per_second: float) -> None:
         features_RF, labels_R = self.valid
-        metrics = classification_metrics(labels_R, self._classifier(self._copy_weights()).probabilities(features_RF))
+        metrics = classification_metrics(labels_R, self._classifier(self.copy_weights()).probabilities(features_RF))
         cursor = self.cursor
         cursor.curve.append({"epoch": cursor.epoch, "loss": loss, "elapsed_seconds": cursor.elapsed_seconds, **metrics})
         if metrics["log_loss"] < cursor.best_loss:
-            self.best = self._copy_weights()
+            self.best = self.copy_weights()
             cursor.best_loss, cursor.best_epoch, cursor.epochs_without_gain = metrics["log_loss"], cursor.epoch, 0
         else:
             cursor.epochs_without_gain += 1
@@ -202,12 +183,3 @@ class _Run:
     def _classifier(self, weights: dict[str, Tensor]) -> DnnClassifier:
         arrays: dict[str, NDArray[Any]] = {name: tensor.numpy() for name, tensor in weights.items()}
         return DnnClassifier(self.feature_names, self.standardiser, arrays)
-
-    def _copy_weights(self) -> dict[str, Tensor]:
-        return {name: tensor.detach().clone() for name, tensor in self.net.state_dict().items()}
-
-    def _save(self) -> None:
-        tensors = {f"net.{name}": tensor for name, tensor in self.net.state_dict().items()}
-        tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
-        tensors |= optimiser_tensors(self.optimiser) | training_runtime.get_random_state()
-        save_checkpoint(self.path, tensors, asdict(self.cursor))

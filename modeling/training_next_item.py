@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +32,7 @@ from modeling.nn.transformer import NextItemTransformer
 from modeling.pipeline_config import TrainerConfig
 from modeling.progress import OnProgress, SampleList, ShouldStop, TrainingPoint
 from modeling.splits import Split
-from modeling.training_checkpoints import (
-    CHECKPOINT_FILE,
-    load_checkpoint,
-    optimiser_tensors,
-    restore_optimiser,
-    save_checkpoint,
-    take,
-)
+from modeling.training_checkpoints import CHECKPOINT_FILE, Checkpointed
 from modeling.transformer_config import TransformerConfig
 from modeling.windows import Batch, TrainingWindows
 
@@ -106,8 +99,11 @@ def train_next_item(
     return run.result()
 
 
-class _Run:
+class _Run(Checkpointed):
     """One training run: network, optimiser, cursor, best weights."""
+
+    net: NextItemTransformer
+    cursor: _Cursor
 
     def __init__(
         self,
@@ -128,7 +124,7 @@ class _Run:
         self.action_codes: Int16Array = np.unique(dataset.actions_E)
         self.net = NextItemTransformer(network, dataset.num_items, len(self.action_codes)).to(self.device)
         self.optimiser = self._new_optimiser()
-        self.best = self._copy_weights()
+        self.best = self.copy_weights()
         self.validation = (
             measured_users(dataset, split, "valid").sample(config.validation_users, config.seed).by_length()
         )
@@ -141,21 +137,6 @@ class _Run:
         self.cursor = _Cursor(_fingerprint(dataset, split, network, config))
         self.clock = training_runtime.Clock()
 
-    def resume(self) -> None:
-        """Continue from the checkpoint, if it belongs to this dataset, split and configuration."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        loaded = load_checkpoint(self.path, self.cursor.fingerprint)
-        if loaded is None:
-            return
-        tensors, state = loaded
-        self.cursor = _Cursor(**state)
-        self.net.load_state_dict(take(tensors, "net"))
-        self.best = take(tensors, "best")
-        restore_optimiser(self.optimiser, tensors)
-        training_runtime.set_random_state(
-            {name: value for name, value in tensors.items() if name.startswith("random.")}
-        )
-
     def fit(self) -> None:
         """Epochs with early stopping; afterwards the best weights are in the network."""
         while not self._is_fit_done():
@@ -165,7 +146,7 @@ class _Run:
         self.net.load_state_dict(self.best)
         self.optimiser = self._new_optimiser()
         self.cursor.phase, self.cursor.epoch = "refit", 0
-        self._save()
+        self.save()
 
     def refit(self) -> None:
         """A few decaying epochs over every event of the dataset."""
@@ -179,7 +160,7 @@ class _Run:
         """What was learnt."""
         return TrainingResult(
             measured_weights={name: tensor.cpu().numpy() for name, tensor in self.best.items()},
-            served_weights={name: tensor.cpu().numpy() for name, tensor in self._copy_weights().items()},
+            served_weights={name: tensor.cpu().numpy() for name, tensor in self.copy_weights().items()},
             action_codes=self.action_codes,
             best_epoch=self.cursor.best_epoch,
             num_epochs=len(self.cursor.curve),
@@ -199,7 +180,7 @@ class _Run:
         for place in range(self.cursor.batch, len(batches)):
             if self.should_stop():
                 self._account(loss_sum, num_events)
-                self._save()
+                self.save()
                 raise TrainingCancelled("Training was cancelled; it can be continued from its checkpoint.")
             if self.cursor.phase == "fit" and 0 < self.config.max_seconds <= self.clock.elapsed():
                 break
@@ -213,7 +194,7 @@ class _Run:
                 self._report(loss_sum, num_events, len(batches))
                 loss_sum, num_events = torch.zeros((), device=self.device), 0
             if is_saving:
-                self._save()
+                self.save()
         self._account(loss_sum, num_events)
 
     def _train_batch(self, batch: Batch, progress: float) -> Tensor:
@@ -272,7 +253,7 @@ class _Run:
         metrics = evaluate(scorer, self.validation).metrics
         cursor.elapsed_seconds = self.clock.elapsed()
         if metrics["ndcg_at_10"] > cursor.best_ndcg:
-            self.best = self._copy_weights()
+            self.best = self.copy_weights()
             cursor.best_ndcg, cursor.best_epoch, cursor.epochs_without_gain = metrics["ndcg_at_10"], cursor.epoch + 1, 0
         else:
             cursor.epochs_without_gain += 1
@@ -317,7 +298,7 @@ class _Run:
     def _next_epoch(self) -> None:
         self.cursor.epoch, self.cursor.batch = self.cursor.epoch + 1, 0
         self.cursor.epoch_loss, self.cursor.epoch_events = 0.0, 0
-        self._save()
+        self.save()
 
     def _is_fit_done(self) -> bool:
         is_stuck = self.cursor.epochs_without_gain >= self.config.patience
@@ -347,15 +328,6 @@ class _Run:
     def _new_optimiser(self) -> torch.optim.AdamW:
         weight_decay = self.config.weight_decay
         return torch.optim.AdamW(self.net.parameters(), betas=(0.9, 0.98), weight_decay=weight_decay, fused=True)
-
-    def _copy_weights(self) -> dict[str, Tensor]:
-        return {name: tensor.detach().clone() for name, tensor in self.net.state_dict().items()}
-
-    def _save(self) -> None:
-        tensors = {f"net.{name}": tensor for name, tensor in self.net.state_dict().items()}
-        tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
-        tensors |= optimiser_tensors(self.optimiser) | training_runtime.get_random_state()
-        save_checkpoint(self.path, tensors, asdict(self.cursor))
 
 
 def _plan_epochs(config: TrainerConfig, events_per_epoch: int) -> int:

@@ -205,8 +205,3 @@ def clear() -> None:
     """Forget everything that is held in memory."""
     with _lock:
         _shelves.clear()
-
-
-def held_tenants() -> list[int]:
-    """Ids of the brands in memory, the one used longest ago first."""
-    return list(_shelves)

@@ -3,9 +3,9 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from catalog.forms import BrandForm
 from catalog.models import Item
 from common.errors import BadInput
+from common.forms import BrandForm
 from common.translation import explain
 from connectors.tracking import keys
 

@@ -13,9 +13,11 @@ from django.core import mail
 from django.test import Client
 from django.urls import resolve
 from django.utils import timezone
+from django.utils.translation import override
 
 from accounts import keys, tenants
 from accounts.actors import Actor, record
+from accounts.deeds import PAIRS, SENTENCES, describe_details
 from accounts.models import ApiKey, AuditEntry, Membership, Role, Tenant, User
 from accounts.snippets import CALLS
 from accounts.tenancy import tenant_scope
@@ -230,10 +232,46 @@ def recorded_words(tree: ast.Module) -> Iterator[tuple[int, str]]:
                 yield from ((place, value.value) for value in values if isinstance(value, ast.Constant))
 
 
+def our_sources() -> Iterator[ast.Module]:
+    packages = ("accounts", "audience", "catalog", "connectors", "modeling", "recommendations", "campaigns", "demo")
+    for package in packages:
+        yield from (ast.parse(path.read_text()) for path in Path(settings.BASE_DIR, package).rglob("*.py"))
+
+
+def recorded_details(tree: ast.Module) -> Iterator[str]:
+    """Names of the details given to `record`."""
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") in ("record", "_record"):
+            yield from (keyword.arg for keyword in call.keywords if keyword.arg)
+
+
+def test_every_detail_that_is_recorded_has_a_sentence():
+    found = {name for tree in our_sources() for name in recorded_details(tree)}
+    assert {"filename", "role", "before", "rolled_back"} <= found
+    assert found - SENTENCES.keys() - {name for pair in PAIRS for name in pair} == set()
+
+
+@pytest.mark.parametrize(
+    ("details", "sentences"),
+    [
+        ({"before": "viewer", "after": "marketer"}, ["From Viewer to Marketer"]),
+        ({"created": 3, "updated": 0}, ["3 new, 0 changed"]),
+        ({"filename": "a.csv", "size_bytes": 2048}, ["File “a.csv”", "2.0\xa0KB large"]),
+        ({"mapping": {"user": "openid"}, "scopes": []}, ["Columns: user ← openid"]),
+        ({"purpose": "marketing", "state": "granted", "evidence": "api"},
+         ["marketing messages: granted", "Noted through the API"]),
+        ({"number": 2, "kind": "item_knn", "purpose": "next_item"}, ["item_knn, version 2", "For: next items"]),
+        ({"is_open": False}, ["Open: no"]),
+        ({"something": "new"}, ["something: new"]),
+    ],
+)  # fmt: skip
+def test_details_are_said_in_sentences(details, sentences):
+    with override("en"):
+        assert describe_details(details) == sentences
+
+
 def test_every_deed_that_is_recorded_has_a_name():
-    packages = ("accounts", "audience", "catalog", "modeling", "recommendations", "campaigns", "demo")
-    sources = [path for package in packages for path in Path(settings.BASE_DIR, package).rglob("*.py")]
-    found = {word for path in sources for word in recorded_words(ast.parse(path.read_text()))}
+    found = {word for tree in our_sources() for word in recorded_words(tree)}
     assert {(1, "promote"), (1, "personalisation_off"), (2, "import")} <= found
     assert {word for place, word in found if word not in {1: VERBS, 2: THINGS}[place]} == set()
 

@@ -46,7 +46,23 @@ def test_too_many_calls_are_429_with_retry_after(api, brand, settings):
     settings.API_RATE_PER_MINUTE = 2
     codes = [api.get("/api/v1/items/").status_code for _call in range(3)]
     assert codes == [200, 200, 429]
-    assert int(api.get("/api/v1/items/")["Retry-After"]) > 0
+    refused = api.get("/api/v1/items/", headers={"accept-language": "en"})
+    assert int(refused["Retry-After"]) > 0
+    assert refused.json()["detail"] == (f"Too many calls with this key. Try again in {refused['Retry-After']} seconds.")
+
+
+@pytest.mark.parametrize(
+    ("language", "detail"), [("en", "The body is not valid JSON: see line 2, column 1."), ("zh", None)]
+)
+def test_broken_json_is_explained_with_its_place(api, brand, language, detail):
+    answer = api.post("/api/v1/items/", "{\n", content_type="application/json", headers={"accept-language": language})
+    assert (answer.status_code, answer.json()["code"]) == (400, "parse_error")
+    assert answer.json()["detail"] == detail or (language == "zh" and "JSON parse error" not in answer.json()["detail"])
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "Authentication credentials"), ("zh-CN", "身份认证信息未提供")])
+def test_words_of_the_framework_come_in_the_callers_language(client, db, language, word):
+    assert word in client.get("/api/v1/items/", headers={"accept-language": language}).json()["detail"]
 
 
 def test_a_failed_batch_leaves_nothing(api, brand):

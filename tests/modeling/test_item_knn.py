@@ -76,7 +76,8 @@ def test_empty_history_scores_zero() -> None:
 
 def test_only_the_strongest_neighbours_stay() -> None:
     model = fit([0, 1, 0, 1, 0, 2], ItemKnnConfig(window=1, num_neighbours=1))
-    assert model.similar_items(0, 5) == [(1, 2.0)]
+    rows = slice(model.offsets_N1[0], model.offsets_N1[1])
+    assert (model.neighbours_P[rows].tolist(), model.weights_P[rows].tolist()) == ([1], [2.0])
 
 
 def test_normalisation_divides_by_powers_of_totals() -> None:

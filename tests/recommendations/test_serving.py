@@ -80,7 +80,7 @@ def test_the_brands_used_longest_ago_leave_memory(brand: Tenant, other_brand: Te
     for tenant in (brand, other_brand, brand, third):
         with tenant_scope(tenant):
             serving.enter()
-    assert serving.held_tenants() == [brand.pk, third.pk]
+    assert list(serving._shelves) == [brand.pk, third.pk]
 
 
 def test_few_models_per_brand_stay_open(shop: Shop) -> None:
