@@ -63,6 +63,7 @@ THINGS: dict[str, Any] = {
     "items": pgettext_lazy("trail", "Items"),
     "member": pgettext_lazy("trail", "Member"),
     "model_version": pgettext_lazy("trail", "Model version"),
+    "qr_code": pgettext_lazy("trail", "QR code"),
     "tracked_link": pgettext_lazy("trail", "Tracked link"),
     "tracking_key": pgettext_lazy("trail", "Tracking key"),
     "pushes": pgettext_lazy("trail", "Pushes"),
