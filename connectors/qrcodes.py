@@ -26,8 +26,8 @@ from connectors.wechat import qrcodes
 
 ORDERS_WITHIN = timedelta(days=30)
 _COUNT = """
-SELECT arrival.qr_code_id, count(*), sum(arrival.num_scans), count(arrival.followed_at), count(*) FILTER (WHERE bought.num > 0),
-       coalesce(sum(bought.num), 0)::int, coalesce(sum(bought.amount_fen), 0)::bigint
+SELECT arrival.qr_code_id, count(*), sum(arrival.num_scans), count(arrival.followed_at),
+       count(*) FILTER (WHERE bought.num > 0), coalesce(sum(bought.num), 0)::int, coalesce(sum(bought.amount_fen), 0)::bigint
 FROM connectors_qrarrival arrival
 JOIN connectors_qrcode code ON code.tenant_id = arrival.tenant_id AND code.id = arrival.qr_code_id
 CROSS JOIN LATERAL (
@@ -95,8 +95,11 @@ def note(account: ConnectedAccount, contact: Contact, scene: str, at: datetime, 
 def counts(account: ConnectedAccount) -> dict[int, Counts]:
     """What came of each code of the account, by its id."""
     values: dict[str, Any] = {
-        "purchase": int(EventKind.PURCHASE), "within": ORDERS_WITHIN, "tenant": current_tenant_id(), "account": account.pk,
-    }  # fmt: skip
+        "purchase": int(EventKind.PURCHASE),
+        "within": ORDERS_WITHIN,
+        "tenant": current_tenant_id(),
+        "account": account.pk,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_COUNT, values)
         return {row[0]: Counts(*row[1:]) for row in cursor.fetchall()}

@@ -28,7 +28,7 @@ STAGES = {
     DETAILS: _("Reading what WeChat tells about each"),
 }
 _GONE_AT_ONCE = 5000
-_DETAILS_AT_ONCE = 500
+_DETAILS_AT_ONCE = 1000
 _TELL_AGAIN_AFTER = timedelta(days=7)
 _SEE = """
 INSERT INTO connectors_follower (tenant_id, account_id, openid, contact_id, seen_in, remark, tag_ids, scene, qr_scene)
@@ -36,6 +36,12 @@ SELECT %s, %s, seen.openid, seen.contact_id, %s, '', '{}', '', ''
 FROM unnest(%s::text[], %s::bigint[]) AS seen (openid, contact_id)
 ON CONFLICT (tenant_id, account_id, openid) DO UPDATE SET seen_in = excluded.seen_in
 RETURNING xmax = 0
+"""
+_TELL = """
+UPDATE connectors_follower follower SET told_at = %s, remark = told.remark, scene = told.scene,
+    qr_scene = told.qr_scene, tag_ids = told.tag_ids::int[]
+FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[]) AS told (id, remark, scene, qr_scene, tag_ids)
+WHERE follower.tenant_id = %s AND follower.id = told.id
 """
 
 
@@ -120,13 +126,15 @@ def _tell(account: ConnectedAccount, people: Sequence[Follower], told: Sequence[
     """Keep what was told; a person the answer leaves out stays as known and is asked again another time."""
     by_openid, now = {person.openid: person for person in people}, timezone.now()
     heard = [(by_openid[row.openid], row) for row in told if row.openid in by_openid]
-    for person, row in heard:
-        person.told_at = now
-        if row.is_following:
-            person.remark, person.scene, person.qr_scene = row.remark[:100], row.scene[:60], row.qr_scene[:100]
-            person.tag_ids = list(row.tag_ids)
-    written = ["told_at", "remark", "scene", "qr_scene", "tag_ids"]
-    Follower.objects.bulk_update([person for person, _row in heard], written, batch_size=_DETAILS_AT_ONCE)
+    columns: list[list[Any]] = [
+        [person.pk for person, _row in heard],
+        [row.remark[:100] if row.is_following else person.remark for person, row in heard],
+        [row.scene[:60] if row.is_following else person.scene for person, row in heard],
+        [row.qr_scene[:100] if row.is_following else person.qr_scene for person, row in heard],
+        [_array(row.tag_ids if row.is_following else person.tag_ids) for person, row in heard],
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_TELL, [now, *columns, current_tenant_id()])
     times = {row.openid: row.followed_at for _person, row in heard if row.followed_at}
     following.note_follow_times(account.app_id, times)
     absent = [row.openid for _person, row in heard if not row.is_following]
@@ -139,3 +147,8 @@ def _tell(account: ConnectedAccount, people: Sequence[Follower], told: Sequence[
 def num_following(account: ConnectedAccount) -> int:
     """Followers by the newest complete pass, less those who have left since."""
     return following.num_following(account.app_id)
+
+
+def _array(numbers: Sequence[int]) -> str:
+    """An array as PostgreSQL writes it; arrays of different lengths cannot be one two-dimensional parameter."""
+    return "{" + ",".join(map(str, numbers)) + "}"
