@@ -3,9 +3,9 @@
     .venv/bin/python benchmarks/sync_followers.py [--followers 1000000]
 
 Starts embedded PostgreSQL and Redis and the simulated platform, connects an account and does the pass as a worker
-does, in a process of its own. That process is killed (SIGKILL) twice, in the middle of the list and in the middle of
-the details; each time another goes on. Each line is JSON: name, value, unit, and for gated figures goal and ok. Exit status 1 when one is
-not ok.
+does, in a process of its own. That process is killed (SIGKILL) twice, in the middle of the list and of the details;
+each time another goes on. Each line is JSON: name, value, unit, and for gated figures goal and ok. Exit status 1 when
+one is not ok.
 
 `contacts`, `followers`: rows afterwards, one per follower. `list_calls`: calls that read the list, of 500 a day;
 `repeated_list_calls`: those made again after the kill. `peak_memory`: the most any of the workers had resident (VmHWM).

@@ -27,7 +27,8 @@ from connectors.wechat import qrcodes
 ORDERS_WITHIN = timedelta(days=30)
 _COUNT = """
 SELECT arrival.qr_code_id, count(*), sum(arrival.num_scans), count(arrival.followed_at),
-       count(*) FILTER (WHERE bought.num > 0), coalesce(sum(bought.num), 0)::int, coalesce(sum(bought.amount_fen), 0)::bigint
+       count(*) FILTER (WHERE bought.num > 0), coalesce(sum(bought.num), 0)::int,
+       coalesce(sum(bought.amount_fen), 0)::bigint
 FROM connectors_qrarrival arrival
 JOIN connectors_qrcode code ON code.tenant_id = arrival.tenant_id AND code.id = arrival.qr_code_id
 CROSS JOIN LATERAL (
