@@ -21,13 +21,15 @@ from accounts.tenancy import tenant_scope
 API_PREFIX = "/api/v1/"
 ID_IN_QUERY = "-"
 """`/api/v1/items/-/?external_id=a/b`: the way to ids that no address can hold (with a slash, `.` or `..`)."""
+HOOKS_PREFIX = "/hooks/"
+"""Addresses that platforms call: signed by them, so sessions, forms and people have no part in it."""
 _FORM_BYTES = 1024**2
 """What the form around an upload may take."""
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 class ApiMiddleware:
-    """Answer API calls (`/api/v1/…`), with a live key inside its tenant's scope.
+    """Answer API calls (`/api/v1/…`), with a live key inside its tenant's scope, and platforms' calls (`/hooks/…`).
 
     It stands before everything that only pages need (sessions, forms, people): a call knows nothing but its key, and
     is answered in a tenth less time.
@@ -42,7 +44,7 @@ class ApiMiddleware:
             raise Http404  # no id and no search holds NUL, and PostgreSQL refuses it
         if int(request.META.get("CONTENT_LENGTH") or 0) > settings.UPLOAD_MAX_BYTES + _FORM_BYTES:
             return HttpResponse(status=413)  # before a byte of it is kept
-        if not request.path_info.startswith(API_PREFIX):
+        if not request.path_info.startswith((API_PREFIX, HOOKS_PREFIX)):
             return self.get_response(request)
         request.resolver_match = resolve(request.path_info)
         response = self._answer(request, *request.resolver_match)

@@ -1,7 +1,8 @@
-"""Pushes at the door: verified, kept by one durable insert, answered. Stage: collect.
+"""Pushes at the door: verified, kept durably, answered. Stage: collect.
 
-Reads connectors' CallbackAddress and ConnectedAccount (a few seconds old at most); writes PushReceipt. Applying what
-was received is the workers' work (connectors/receipts.py); a lost hint costs seconds, never a push.
+Reads connectors' CallbackAddress and ConnectedAccount (a few seconds old at most); writes PushReceipt through
+connectors/keeping.py. Applying what was received is the workers' work (connectors/receipts.py); a lost hint costs
+seconds, never a push.
 """
 
 import logging
@@ -20,7 +21,8 @@ from kombu.exceptions import OperationalError as BrokerError
 from redis import RedisError
 
 from accounts.tenancy import tenant_scope
-from common.queries import fetch_prepared
+from connectors import keeping
+from connectors.keeping import NewPush
 from connectors.models import CallbackAddress, ConnectedAccount
 from connectors.secrets import unseal
 from connectors.wechat import crypto, pushes, replies
@@ -35,16 +37,6 @@ MAX_AGE = timedelta(minutes=10)
 DOOR_SECONDS = 5.0
 HINT_SECONDS = 0.5
 _MAX_DOORS = 10_000
-
-_KEEP = """
-WITH scope AS MATERIALIZED (SELECT set_config('app.tenant', %s, true))
-INSERT INTO connectors_pushreceipt (tenant_id, account_id, dedupe_key, kind, openid, body, event_at, received_at,
-    state, error_code, error_template, error_context)
-SELECT %s::bigint, %s::bigint, %s::uuid, %s::text, %s::text, %s::bytea, %s::timestamptz, now(),
-    'received', '', '', '{}'::jsonb FROM scope
-ON CONFLICT (tenant_id, account_id, dedupe_key) DO NOTHING
-RETURNING id
-"""
 
 
 @dataclass(frozen=True)
@@ -134,7 +126,7 @@ def receive(door: Door, query: Mapping[str, str], body: bytes) -> bytes:
 
 def keep(door: Door, opened: Opened, push: AccountPush) -> bytes:
     """Store an opened push once, tell the workers, and give the answer to it."""
-    if fetch_prepared(_KEEP, _row(door, opened, push)):
+    if keeping.keep(door.tenant_id, _new_push(door, opened, push)):
         hint(door.tenant_id, door.account_id)
     reply = _reply(door, push)
     if reply is None:
@@ -153,11 +145,9 @@ def _open(door: Door, query: Mapping[str, str], body: bytes) -> Opened:
         return crypto.open_push(latest.shared, query, body, max_age=max_age)
 
 
-def _row(door: Door, opened: Opened, push: AccountPush) -> list[object]:
-    return [
-        str(door.tenant_id), door.tenant_id, door.account_id, dedupe_uuid(push.dedupe_key), kind_of(push),
-        push.person[:64], opened.content, push.event_at,
-    ]  # fmt: skip
+def _new_push(door: Door, opened: Opened, push: AccountPush) -> NewPush:
+    key = dedupe_uuid(push.dedupe_key)
+    return NewPush(door.account_id, key, kind_of(push), push.person[:64], opened.content, push.event_at)
 
 
 def dedupe_uuid(dedupe_key: str) -> UUID:

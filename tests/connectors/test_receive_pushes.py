@@ -7,7 +7,7 @@ from django.db import OperationalError
 from django.test import Client
 
 from accounts.tenancy import tenant_scope
-from connectors import connections, receiving
+from connectors import connections, keeping, receiving
 from connectors.models import CallbackAddress, ConnectedAccount
 from connectors.secrets import unseal
 from connectors.wechat import crypto, replies
@@ -193,7 +193,7 @@ def test_the_database_being_away_is_said_at_once_so_that_wechat_repeats(sender, 
     def away(*_args):
         raise OperationalError("server closed the connection")
 
-    monkeypatch.setattr(receiving, "fetch_prepared", away)
+    monkeypatch.setattr(keeping, "fetch_prepared", away)
     assert sender.send(message(msg_id="2")).status_code == 503
 
 

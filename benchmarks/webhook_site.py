@@ -1,0 +1,5 @@
+"""The site's settings with the addresses of benchmarks/webhook_urls.py."""
+
+from config.settings import *  # noqa: F403
+
+ROOT_URLCONF = "benchmarks.webhook_urls"
