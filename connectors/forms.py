@@ -3,7 +3,8 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from catalog.forms import BrandForm, TagsField
+from catalog.forms import TagsField
+from common.forms import BrandForm
 from connectors.models import ConnectedAccount, PushReceipt, QrCode
 
 _NO_AUTOFILL = {"autocomplete": "off", "spellcheck": "false"}
