@@ -23,6 +23,7 @@ app.conf.beat_schedule = {
     "forget-held-events": {"task": "connectors.tracking.tasks.forget_held_events", "schedule": 24 * 3600.0},
     "erase-due-contacts": {"task": "audience.tasks.erase_due", "schedule": 3600.0},
     "sweep-pushes": {"task": "connectors.tasks.sweep_pushes", "schedule": 10.0},
+    "sweep-messages": {"task": "connectors.tasks.sweep_messages", "schedule": 20.0},
     "finish-authorisations": {"task": "connectors.tasks.finish_authorisations", "schedule": 60.0},
     "forget-old-pushes": {"task": "connectors.tasks.forget_old_pushes", "schedule": 6 * 3600.0},
     "delete-disconnected-accounts": {"task": "connectors.tasks.delete_disconnected", "schedule": 3600.0},

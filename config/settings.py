@@ -215,6 +215,7 @@ SIMULATOR_URL = env.str("SIMULATOR_URL", default="")
 PUBLIC_URL = env.str("PUBLIC_URL", default="")
 """Address under which WeChat reaches this site, when it differs from the one in the browser."""
 PUSH_KEEP_DAYS = env.int("PUSH_KEEP_DAYS", default=30)
+MESSAGE_KEEP_DAYS = env.int("MESSAGE_KEEP_DAYS", default=365)
 DELETION_DELAY_DAYS = env.int("DELETION_DELAY_DAYS", default=15)
 OPEN_PLATFORM_APP_ID = env.str("OPEN_PLATFORM_APP_ID", default="")
 OPEN_PLATFORM_SECRET = env.str("OPEN_PLATFORM_SECRET", default="")

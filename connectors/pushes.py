@@ -1,5 +1,5 @@
 """What each push does once a worker applies it. Stage: collect. Writes contacts, identities, events and consent through
-audience's public functions, and the state of connected accounts.
+audience's public functions, the state of connected accounts, and conversations.
 
 `HANDLERS` is the one registry: a push of a kind that is not in it is kept only. A handler runs inside the account's
 scope and one transaction with the receipt's mark, so it takes effect once. Pushes arrive late and out of order: what
@@ -19,7 +19,7 @@ from audience import contacts, erasures, events
 from audience.events import NewEvent
 from audience.kinds import EventKind, Source
 from audience.models import Consent, Contact, Identity
-from connectors import qrcodes
+from connectors import conversations, qrcodes
 from connectors.models import AccountProblem, ConnectedAccount, PushReceipt
 from connectors.wechat import pushes
 from connectors.wechat.pushes import AccountPush, Message, Push
@@ -38,8 +38,13 @@ def contact_of(account: ConnectedAccount, openid: str) -> Contact:
 
 def moment_of(account: ConnectedAccount, push: Push) -> datetime:
     """When it happened; now if that cannot be. The clock of a practice account may run ahead of ours."""
-    is_near = account.is_simulated and push.event_at < timezone.now() + _SIMULATED_AHEAD
-    return push.event_at if is_near or events.is_plausible(push.event_at) else timezone.now()
+    return plausible(account, push.event_at)
+
+
+def plausible(account: ConnectedAccount, at: datetime) -> datetime:
+    """`at`, or now if an event of the account cannot have happened then."""
+    is_near = account.is_simulated and at < timezone.now() + _SIMULATED_AHEAD
+    return at if is_near or events.is_plausible(at) else timezone.now()
 
 
 def note_act(account: ConnectedAccount, push: AccountPush, kind: EventKind, text: str = "") -> Contact:
@@ -57,12 +62,19 @@ def note_act(account: ConnectedAccount, push: AccountPush, kind: EventKind, text
     return contact
 
 
+def _hear_act(account: ConnectedAccount, push: AccountPush, kind: EventKind, text: str = "") -> Contact:
+    """As `note_act`, and what the act changes about the ways to its person."""
+    contact = note_act(account, push, kind, text)
+    conversations.hear(account, push, moment_of(account, push), contact)
+    return contact
+
+
 # --- following ------------------------------------------------------------------------------------------------------
 
 
 def follow(account: ConnectedAccount, push: pushes.Followed, receipt: PushReceipt) -> None:
     """Somebody follows, perhaps by a code whose scene is noted."""
-    contact = note_act(account, push, EventKind.FOLLOW, push.scene)
+    contact = _hear_act(account, push, EventKind.FOLLOW, push.scene)
     qrcodes.note(account, contact, push.scene, moment_of(account, push), is_new_follower=True)
     contacts.note_following(account.app_id, push.person, moment_of(account, push), is_following=True)
     _learn_original_id(account, push)
@@ -70,7 +82,7 @@ def follow(account: ConnectedAccount, push: pushes.Followed, receipt: PushReceip
 
 def unfollow(account: ConnectedAccount, push: pushes.Unfollowed, receipt: PushReceipt) -> None:
     """Somebody left."""
-    note_act(account, push, EventKind.UNFOLLOW)
+    _hear_act(account, push, EventKind.UNFOLLOW)
     contacts.note_following(account.app_id, push.person, moment_of(account, push), is_following=False)
 
 
@@ -85,13 +97,13 @@ def _learn_original_id(account: ConnectedAccount, push: AccountPush) -> None:
 
 def note_scan(account: ConnectedAccount, push: pushes.Scanned, receipt: PushReceipt) -> None:
     """A follower scanned a code of ours."""
-    contact = note_act(account, push, EventKind.SCAN, push.scene)
+    contact = _hear_act(account, push, EventKind.SCAN, push.scene)
     qrcodes.note(account, contact, push.scene, moment_of(account, push), is_new_follower=False)
 
 
 def note_click(account: ConnectedAccount, push: pushes.MenuClicked, receipt: PushReceipt) -> None:
     """A tap on a menu button."""
-    note_act(account, push, EventKind.CLICK, push.key)
+    _hear_act(account, push, EventKind.CLICK, push.key)
 
 
 def note_view(account: ConnectedAccount, push: pushes.MenuLinkOpened, receipt: PushReceipt) -> None:
@@ -106,14 +118,38 @@ def note_page_view(account: ConnectedAccount, push: pushes.MenuMiniProgramOpened
 
 def note_code_scan(account: ConnectedAccount, push: pushes.CodeScanned, receipt: PushReceipt) -> None:
     """Any code was scanned through the menu."""
-    note_act(account, push, EventKind.SCAN, push.result)
+    _hear_act(account, push, EventKind.SCAN, push.result)
 
 
 def note_message(account: ConnectedAccount, push: Message, receipt: PushReceipt) -> None:
     """Somebody wrote; words are kept as text, other messages by what they are."""
     words = push.content if isinstance(push, pushes.TextMessage) else f"[{receipt.kind}]"
-    note_act(account, push, EventKind.MESSAGE_IN, words)
+    contact = note_act(account, push, EventKind.MESSAGE_IN, words)
+    conversations.hear_message(account, push, moment_of(account, push), contact, words)
     _learn_original_id(account, push)
+
+
+def hear(account: ConnectedAccount, push: AccountPush, receipt: PushReceipt) -> None:
+    """What is no act of its own but opens or closes ways: entering the chat, choices about notices."""
+    conversations.hear(account, push, moment_of(account, push), contact_of(account, push.person))
+
+
+# --- our messages ---------------------------------------------------------------------------------------------------
+
+
+def end_broadcast(account: ConnectedAccount, push: pushes.MassSent, receipt: PushReceipt) -> None:
+    """A mass message has gone out: it counts against the limits of the day and the month."""
+    conversations.end_broadcast(account, push, moment_of(account, push))
+
+
+def end_template(account: ConnectedAccount, push: pushes.TemplateSent, receipt: PushReceipt) -> None:
+    """A template message arrived, or why not."""
+    conversations.end_template(account, push)
+
+
+def end_notices(account: ConnectedAccount, push: pushes.SubscriptionSent, receipt: PushReceipt) -> None:
+    """Subscription notices arrived, or why not."""
+    conversations.end_notices(account, push)
 
 
 # --- people's rights ------------------------------------------------------------------------------------------------
@@ -189,6 +225,11 @@ HANDLERS: dict[type[Push], Handler] = {
     pushes.LocationMessage: note_message,
     pushes.LinkMessage: note_message,
     pushes.MiniProgramCard: note_message,
+    pushes.ChatEntered: hear,
+    pushes.SubscriptionsChosen: hear,
+    pushes.MassSent: end_broadcast,
+    pushes.TemplateSent: end_template,
+    pushes.SubscriptionSent: end_notices,
     pushes.ProfileCleaned: clean_profile,
     pushes.ConsentWithdrawn: withdraw_consent,
     pushes.PersonGone: withdraw_consent,

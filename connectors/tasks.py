@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from accounts.jobs import Lease, job_task
 from accounts.models import Tenant
-from connectors import authorisations, deletion, receipts
+from connectors import authorisations, deletion, messages, receipts
 from connectors.sync import runs
 
 
@@ -23,9 +23,22 @@ def sweep_pushes() -> int:
 
 @shared_task(name="connectors.tasks.forget_old_pushes", ignore_result=True)
 def forget_old_pushes() -> None:
-    """Beat calls this a few times a day: raw pushes are kept for PUSH_KEEP_DAYS."""
+    """Beat calls this a few times a day: raw pushes are kept for PUSH_KEEP_DAYS, messages for MESSAGE_KEEP_DAYS."""
     for tenant_id in Tenant.objects.values_list("pk", flat=True).iterator():
         receipts.forget_old(tenant_id, timezone.now())
+        messages.forget_old(tenant_id, timezone.now())
+
+
+@shared_task(name="connectors.tasks.send_message", ignore_result=True)
+def send_message(tenant_id: int, message_id: int) -> None:
+    """Send one message that waits; a second call for the same message does nothing."""
+    messages.deliver(tenant_id, message_id)
+
+
+@shared_task(name="connectors.tasks.sweep_messages", ignore_result=True)
+def sweep_messages() -> int:
+    """Beat calls this a few times a minute: messages whose hint got lost are sent, broken-off sends are given up."""
+    return messages.sweep()
 
 
 @shared_task(name="connectors.tasks.delete_disconnected", ignore_result=True)

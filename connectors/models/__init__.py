@@ -1,8 +1,9 @@
-"""Outside platforms: connected accounts, their tokens and quotas, what the platforms pushed, what went wrong."""
+"""Outside platforms: connected accounts, tokens and quotas, what was pushed, what was said, what went wrong."""
 
 from connectors.models.accounts import AccountProblem, AccountToken, ApiUsage, CallbackAddress, ConnectedAccount
 from connectors.models.authorisations import Authorisation, OpenPlatform, StartedAuthorisation
 from connectors.models.codes import QrArrival, QrCode
+from connectors.models.messages import Broadcast, Conversation, MessageLog
 from connectors.models.pushes import PushReceipt
 from connectors.models.sync import Follower, PlatformTag, PlatformTotal, SyncRun
 from connectors.models.tracking import HeldEvent, LinkAddress, TrackedLink, TrackingKey, TrackingTally, Visitor
@@ -18,11 +19,14 @@ __all__ = [
     "AccountToken",
     "ApiUsage",
     "Authorisation",
+    "Broadcast",
     "CallbackAddress",
     "ConnectedAccount",
+    "Conversation",
     "Follower",
     "HeldEvent",
     "LinkAddress",
+    "MessageLog",
     "OpenPlatform",
     "PlatformTag",
     "PlatformTotal",
