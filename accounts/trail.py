@@ -41,6 +41,7 @@ VERBS: dict[str, Any] = {
     "rotate": pgettext_lazy("deed", "Replaced"),
     "rotate_keys": pgettext_lazy("deed", "Made a new key"),
     "schedule_erasure": pgettext_lazy("deed", "Scheduled the deletion"),
+    "send_message": pgettext_lazy("deed", "Sent a message"),
     "set_consent": pgettext_lazy("deed", "Noted consent"),
     "set_state": pgettext_lazy("deed", "Changed the state"),
     "start": pgettext_lazy("deed", "Started"),

@@ -213,9 +213,11 @@ def test_a_cut_connection_leaves_unknown_and_is_never_repeated(say, contact, acc
 
 def test_a_timeout_leaves_unknown(say, contact, account, brand, platform, monkeypatch):
     monkeypatch.setattr(transport, "TIMEOUT", transport.TIMEOUT.__class__(0.5))
+    transport.shared_http().close()
     transport.shared_http.cache_clear()
     platform.fail("hang", path=SEND_PATH, seconds=1.5, remaining=1)
     answer = say(contact)
+    transport.shared_http().close()
     transport.shared_http.cache_clear()
     assert answer.state == "unknown"
     messages.deliver(brand.pk, answer.pk)
