@@ -15,8 +15,8 @@ import polars as pl
 
 TEMPORARY = "fanwise-import-"
 """How the names of all temporary files and folders of uploads begin."""
-_GROUP_ROWS = 150_000
-_MAX_WAITING_ROWS = 300_000
+_GROUP_ROWS = 120_000
+_MAX_WAITING_ROWS = 240_000
 
 
 class Spool:
@@ -51,9 +51,9 @@ class Spool:
 
 
 class Groups:
-    """Gathers frames by a number into groups of about 150,000 rows: larger sorted runs are cheaper to index.
+    """Gathers frames by a number into groups of about 120,000 rows: larger sorted runs are cheaper to index.
 
-    At most 300,000 rows wait, however many numbers there are.
+    At most 240,000 rows wait, however many numbers there are.
     """
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ import codecs
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 4 << 20
 
 Read = Callable[[int], bytes]
 
