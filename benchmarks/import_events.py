@@ -194,6 +194,9 @@ def main() -> int:
     if options.make:
         write_file(options.make, options.rows, has_ids=options.ids)
         return 0
+    if "MALLOC_ARENA_MAX" not in os.environ:  # read when a process starts, so start again as ./run starts the workers
+        os.environ["MALLOC_ARENA_MAX"] = supervisor.SITE_DEFAULTS["MALLOC_ARENA_MAX"]
+        os.execv(sys.executable, [sys.executable, *sys.argv])
     with tempfile.TemporaryDirectory() as folder, local.running(Path(folder) / "state") as services:
         os.environ.update(supervisor.site_environment(services) | {"LOG_LEVEL": "ERROR"})
         import django

@@ -51,6 +51,8 @@ SITE_DEFAULTS = {
     "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]",
     "EMAIL_VERIFICATION": "none",
     "PYTHONUNBUFFERED": "1",
+    # Imports work in several threads: with an arena for each, glibc keeps much more than it needs.
+    "MALLOC_ARENA_MAX": "2",
     # Answers are many small products: one BLAS thread each. Trainers' idle threads sleep instead of spinning.
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "passive",
