@@ -43,6 +43,16 @@ def needs(can: Can, *, write: Can | None = None) -> Callable[[View], View]:
     return wrap
 
 
+def enters_scopes_itself(view: View) -> View:
+    """Mark a brand page that talks to an outside platform between transactions: it runs outside every scope.
+
+    It enters `tenant_scope(request.tenant)` before and after the call, so that no transaction waits for the platform
+    and none is rolled back after the platform has done something.
+    """
+    view.enters_scopes_itself = True  # type: ignore[attr-defined]  # read by the middleware
+    return view
+
+
 def scope_found_by(find: Callable[..., int | None]) -> Callable[[View], View]:
     """Mark a page for callers without a login or an API key: `find(request, ...)` says which tenant it may enter.
 

@@ -39,11 +39,14 @@ class LeaseLost(RuntimeError):
 
 
 class NotItsTurn(Exception):
-    """The work must wait for other work of its brand: `run` puts the job back into its queue and frees the worker."""
+    """The work must wait, for other work of its brand or for a platform: `run` puts the job back into its queue.
 
-    def __init__(self, stage: str) -> None:
+    The worker is free meanwhile; the job stays away for `seconds`, below the three minutes after which it is revived.
+    """
+
+    def __init__(self, stage: str, seconds: float = _TURN_SECONDS) -> None:
         super().__init__(stage)
-        self.stage = stage
+        self.stage, self.seconds = stage, seconds
 
 
 def start(task: str, queue: str) -> Job:
@@ -133,13 +136,13 @@ class Lease:
         with tenant_scope(self.tenant_id):
             self._mine().update(**fields)
 
-    def postpone(self, stage: str) -> None:
+    def postpone(self, stage: str, seconds: float = _TURN_SECONDS) -> None:
         """Put the job back into its queue, behind what waits there; the attempt does not count."""
         waiting: dict[str, Any] = {"state": Job.State.QUEUED, "attempt": F("attempt") - 1, "lease_until": None}
         with tenant_scope(self.tenant_id):
             is_back = self._mine().filter(is_cancel_requested=False).update(**waiting, stage=stage, hinted_at=Now())
         if is_back:
-            _hint(self.tenant_id, self.job.pk, self.job.task, self.job.queue, countdown=_TURN_SECONDS)
+            _hint(self.tenant_id, self.job.pk, self.job.task, self.job.queue, countdown=seconds)
         else:  # cancelled meanwhile; a lost lease changes nothing
             self.end(Job.State.CANCELLED)
 
@@ -214,7 +217,7 @@ def run(tenant_id: int, job_id: int, work: Callable[[Lease], None]) -> None:
     except JobCancelled:
         lease.end(Job.State.CANCELLED)
     except NotItsTurn as error:
-        lease.postpone(error.stage)
+        lease.postpone(error.stage, error.seconds)
     except LeaseLost:
         logger.warning("job_lease_lost", extra={"job": job_id})
     except FanwiseError as error:

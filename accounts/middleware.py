@@ -1,6 +1,7 @@
 """From a request to a tenant scope, in one place."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from django.conf import settings
@@ -103,7 +104,8 @@ class TenantMiddleware:
             raise PermissionDenied
         request.membership, request.tenant = membership, membership.tenant
         request.actor = Actor.person(request.user, client_ip(request))
-        with tenant_scope(membership.tenant), timezone.override(membership.tenant.time_zone):
+        scope = nullcontext() if hasattr(view, "enters_scopes_itself") else tenant_scope(membership.tenant)
+        with scope, timezone.override(membership.tenant.time_zone):
             return view(request, *args, **kwargs)
 
     def _open_call(

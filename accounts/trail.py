@@ -23,6 +23,8 @@ VERBS: dict[str, Any] = {
     "create": pgettext_lazy("deed", "Created"),
     "create_tag": pgettext_lazy("deed", "Made a tag"),
     "delete_data": pgettext_lazy("deed", "Deleted the data"),
+    "delete_material": pgettext_lazy("deed", "Deleted a material on WeChat"),
+    "delete_menu": pgettext_lazy("deed", "Deleted the menu"),
     "discard": pgettext_lazy("deed", "Discarded"),
     "disconnect": pgettext_lazy("deed", "Disconnected"),
     "erase": pgettext_lazy("deed", "Erased"),
@@ -32,7 +34,10 @@ VERBS: dict[str, Any] = {
     "personalisation_off": pgettext_lazy("deed", "Switched personalisation off"),
     "personalisation_on": pgettext_lazy("deed", "Switched personalisation on"),
     "promote": pgettext_lazy("deed", "Promoted"),
+    "publish_article": pgettext_lazy("deed", "Published an article"),
+    "publish_menu": pgettext_lazy("deed", "Published the menu"),
     "remove": pgettext_lazy("deed", "Removed"),
+    "restore_menu": pgettext_lazy("deed", "Restored the menu"),
     "resume": pgettext_lazy("deed", "Resumed"),
     "retire": pgettext_lazy("deed", "Retired"),
     "retry": pgettext_lazy("deed", "Retried"),
@@ -49,6 +54,7 @@ VERBS: dict[str, Any] = {
     "undo": pgettext_lazy("deed", "Undid"),
     "update": pgettext_lazy("deed", "Changed"),
     "upload": pgettext_lazy("deed", "Uploaded"),
+    "upload_material": pgettext_lazy("deed", "Uploaded a material to WeChat"),
     "upsert": pgettext_lazy("deed", "Wrote"),
 }
 THINGS: dict[str, Any] = {

@@ -2,7 +2,7 @@
 
 from django.http import Http404
 
-from connectors.models import ConnectedAccount, PlatformTag, QrCode, SyncRun
+from connectors.models import ConnectedAccount, MenuVersion, PlatformTag, Publication, QrCode, SyncRun
 
 
 def account_for(code: str) -> ConnectedAccount:
@@ -34,6 +34,22 @@ def platform_tag_for(account: ConnectedAccount, tag_id: int) -> PlatformTag:
 def qr_code_for(account: ConnectedAccount, code: str) -> QrCode:
     """The account's QR code with this code."""
     found: QrCode | None = QrCode.objects.select_related("account").filter(account=account, code=code).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def menu_version_for(account: ConnectedAccount, code: str) -> MenuVersion:
+    """The account's menu version with this code."""
+    found: MenuVersion | None = MenuVersion.objects.select_related("account").filter(account=account, code=code).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def publication_for(account: ConnectedAccount, code: str) -> Publication:
+    """The account's publication with this code."""
+    found: Publication | None = Publication.objects.filter(account=account, code=code).first()
     if found is None:
         raise Http404
     return found

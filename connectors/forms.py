@@ -1,11 +1,17 @@
 """Forms of connected accounts."""
 
+from typing import Any
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from catalog.forms import TagsField
 from common.forms import BrandForm
+from common.translation import explain
 from connectors.models import ConnectedAccount, PushReceipt, QrCode
+from connectors.problems import PlatformFailed
+from connectors.wechat.errors import WeChatError
+from connectors.wechat.materials import MEDIA_RULES, MediaKind, check_media
 
 _NO_AUTOFILL = {"autocomplete": "off", "spellcheck": "false"}
 
@@ -86,3 +92,44 @@ class QrCodeForm(BrandForm):
         required=False,
         help_text=_("1 to 30. Empty: for ever; an account can have 100,000 of these and delete none."),
     )
+
+
+class MaterialForm(BrandForm):
+    """A file for the permanent library, checked by its own bytes before any of WeChat's quota is spent."""
+
+    file = forms.FileField(label=_("File"))
+    title = forms.CharField(label=_("Title"), max_length=64, required=False)
+    introduction = forms.CharField(
+        label=_("Introduction"), max_length=512, required=False, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+    def __init__(self, *args: Any, kind: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.kind = MediaKind(kind) if kind in ("image", "voice", "video") else None
+        if self.kind is not None:
+            rule = MEDIA_RULES[self.kind]
+            limits = {"formats": ", ".join(rule.formats).upper(), "most": rule.most_bytes // 1024**2}
+            self.fields["file"].help_text = _("%(formats)s, at most %(most)s MB.") % limits
+            self.fields["file"].widget.attrs["accept"] = ",".join(f".{name}" for name in rule.formats)
+        if self.kind == MediaKind.VIDEO:
+            self.fields["title"].required = True
+        else:
+            del self.fields["title"], self.fields["introduction"]
+
+    def clean_file(self) -> Any:
+        """The file, if WeChat would take it as this kind."""
+        if self.kind is None:
+            raise forms.ValidationError(_("Articles are written in the draft box. Choose a kind of file."))
+        file = self.cleaned_data["file"]
+        most = MEDIA_RULES[self.kind].most_bytes
+        content = file.read(most + 1)
+        try:
+            check_media(self.kind, content)
+        except WeChatError as error:
+            raise forms.ValidationError(explain(PlatformFailed(error))) from error
+        self.cleaned_data["content"] = content
+        return file
+
+    def content(self) -> dict[str, Any]:
+        """What is uploaded."""
+        return {name: value for name, value in self.cleaned_data.items() if name != "file"}

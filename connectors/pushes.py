@@ -19,8 +19,8 @@ from audience import contacts, erasures, events
 from audience.events import NewEvent
 from audience.kinds import EventKind, Source
 from audience.models import Consent, Contact, Identity
-from connectors import conversations, qrcodes
-from connectors.models import AccountProblem, ConnectedAccount, PushReceipt
+from connectors import conversations, publications, qrcodes
+from connectors.models import AccountProblem, ConnectedAccount, Publication, PushReceipt
 from connectors.wechat import pushes
 from connectors.wechat.pushes import AccountPush, Message, Push
 
@@ -170,6 +170,17 @@ def withdraw_consent(account: ConnectedAccount, push: pushes.PersonEvent, receip
     erasures.schedule(contact, reason=push.event, due_at=due_at, by=WECHAT)
 
 
+# --- what the account brings out ------------------------------------------------------------------------------------
+
+
+def end_publication(account: ConnectedAccount, push: pushes.Published, receipt: PushReceipt) -> None:
+    """A publication of ours is out or refused; one made in the console is unknown here."""
+    row = Publication.objects.filter(account=account, publish_id=push.job_id).first()
+    if row is not None and not row.is_ended:
+        urls = [article.url for article in sorted(push.articles, key=lambda article: article.index)]
+        publications.settle(row, push.publish_status, push.article_id, urls, push.failed_indexes)
+
+
 # --- the account itself ---------------------------------------------------------------------------------------------
 
 _VERIFICATION_FAILED = gettext_noop(
@@ -231,6 +242,7 @@ HANDLERS: dict[type[Push], Handler] = {
     pushes.TemplateSent: end_template,
     pushes.SubscriptionSent: end_notices,
     pushes.ProfileCleaned: clean_profile,
+    pushes.Published: end_publication,
     pushes.ConsentWithdrawn: withdraw_consent,
     pushes.PersonGone: withdraw_consent,
     pushes.VerificationChanged: change_verification,

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from accounts.jobs import Lease, job_task
 from accounts.models import Tenant
-from connectors import authorisations, deletion, messages, receipts
+from connectors import authorisations, deletion, messages, publications, receipts
 from connectors.sync import runs
 
 
@@ -52,6 +52,12 @@ def delete_disconnected() -> None:
 def run_sync(lease: Lease) -> None:
     """Fetch one list of an account."""
     runs.work(lease)
+
+
+@job_task(publications.TASK)
+def publish_draft(lease: Lease) -> None:
+    """Publish a draft, or ask how far it is."""
+    publications.work(lease)
 
 
 @shared_task(name="connectors.tasks.keep_up", ignore_result=True)

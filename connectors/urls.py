@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from connectors.views import accounts, authorisations, changes, codes, pushes, sync
+from connectors.views import accounts, authorisations, changes, codes, materials, menus, pushes, sync
 
 app_name = "connectors"
 urlpatterns = [
@@ -31,6 +31,14 @@ urlpatterns = [
     path("<slug:code>/tags/<int:tag_id>/<slug:leader>/", sync.lead_tag, name="lead_tag"),
     path("<slug:code>/codes/", codes.codes, name="codes"),
     path("<slug:code>/codes/<slug:qr_code>/", codes.picture, name="code_picture"),
+    path("<slug:code>/menu/", menus.menu, name="menu"),
+    path("<slug:code>/menu/preview/", menus.preview, name="menu_preview"),
+    path("<slug:code>/menu/delete/", menus.delete, name="delete_menu"),
+    path("<slug:code>/menu/<slug:version>/restore/", menus.restore, name="restore_menu"),
+    path("<slug:code>/materials/<slug:shelf>/", materials.shelf, name="shelf"),
+    path("<slug:code>/materials/<slug:shelf>/delete/", materials.delete, name="delete_material"),
+    path("<slug:code>/publish/", materials.publish, name="publish_draft"),
+    path("<slug:code>/publications/<slug:publication>/", materials.publication, name="publication"),
     path("<slug:code>/totals/", sync.platform_totals, name="totals"),
     path("<slug:code>/pushes/", pushes.pushes, name="pushes"),
     path("<slug:code>/pushes/retry/", pushes.retry, name="retry_pushes"),

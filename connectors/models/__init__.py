@@ -3,6 +3,7 @@
 from connectors.models.accounts import AccountProblem, AccountToken, ApiUsage, CallbackAddress, ConnectedAccount
 from connectors.models.authorisations import Authorisation, OpenPlatform, StartedAuthorisation
 from connectors.models.codes import QrArrival, QrCode
+from connectors.models.content import MenuVersion, Publication
 from connectors.models.messages import Broadcast, Conversation, MessageLog
 from connectors.models.pushes import PushReceipt
 from connectors.models.sync import Follower, PlatformTag, PlatformTotal, SyncRun
@@ -26,10 +27,12 @@ __all__ = [
     "Follower",
     "HeldEvent",
     "LinkAddress",
+    "MenuVersion",
     "MessageLog",
     "OpenPlatform",
     "PlatformTag",
     "PlatformTotal",
+    "Publication",
     "PushReceipt",
     "QrArrival",
     "QrCode",

@@ -22,7 +22,7 @@ from accounts.tenancy import tenant_scope
 from audience.models import Contact, Import
 from catalog.models import Item
 from config.state import CHECKOUT
-from connectors.models import ConnectedAccount, PlatformTag, QrCode, SyncRun
+from connectors.models import ConnectedAccount, MenuVersion, PlatformTag, Publication, QrCode, SyncRun
 from modeling.models import Dataset, ModelVersion, TrainingRun
 
 MARK = "THEIR-SECRET"
@@ -82,12 +82,17 @@ def make_objects(tenant, user, mark):
         tag = PlatformTag.objects.create(account=account, platform_id=101, name=mark)
         sync = SyncRun.objects.create(account=account, kind="tags", job=job)
         qr_code = QrCode.objects.create(account=account, name=mark, scene="fw_theirs", url="http://q", ticket="t")
+        menu = MenuVersion.objects.create(
+            account=account, number=1, buttons=[{"name": mark, "type": "click", "key": "k"}]
+        )
+        publication = Publication.objects.create(account=account, job=job, media_id="m", title=mark)
         key, _secret = keys.create(tenant, mark, ["items:read"], by)
         member = Membership.objects.get(tenant=tenant, user=user)
     return {
         "item": [item.external_id], "contact": [contact.code, contact.external_id], "import": [upload.code],
         "dataset": [dataset.code], "run": [run.code], "version": [version.code], "job": [job.code],
         "account": [account.code], "qr_code": [qr_code.code], "tag": [str(tag.pk)], "sync": [sync.code],
+        "menu_version": [menu.code], "publication": [publication.code],
         "key": [str(key.pk), key.prefix], "member": [str(member.pk)], "user": [str(user.pk)],
     }  # fmt: skip
 
@@ -120,6 +125,8 @@ def snapshot(other_brand):
             PlatformTag,
             QrCode,
             SyncRun,
+            MenuVersion,
+            Publication,
         )
         rows = [list(model.objects.order_by("pk").values()) for model in models]
     return rows, list(other_brand.memberships.values()), list(other_brand.api_keys.values("pk", "revoked_at", "name"))
