@@ -2,7 +2,8 @@
 
 from django.http import Http404
 
-from audience.models import Contact, Import
+from audience.contacts import ids_by_external
+from audience.models import Contact, ContactMerge, Import
 
 
 def contact_for(code: str) -> Contact:
@@ -11,8 +12,17 @@ def contact_for(code: str) -> Contact:
 
 
 def contact_by_external_id(external_id: str) -> Contact:
-    """The contact with the brand's own id (REST API)."""
-    return _found(Contact.objects.filter(external_id=external_id).first())
+    """The contact with the brand's own id, or the one it was merged into (REST API)."""
+    ids = ids_by_external([external_id])
+    return _found(Contact.objects.filter(pk=ids.get(external_id)).first())
+
+
+def merge_for(contact: Contact, code: str) -> ContactMerge:
+    """The merge into this contact with this code."""
+    found: ContactMerge | None = ContactMerge.objects.filter(into=contact, code=code).first()
+    if found is None:
+        raise Http404
+    return found
 
 
 def import_for(code: str) -> Import:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.actors import Actor, record
 from accounts.locks import Lock, take_turn
 from audience import erasures
-from audience.models import Consent, Contact, Event, Identity
+from audience.models import Consent, Contact, ContactMerge, Event, Identity
 from common.errors import Conflict
 from common.text import sort_key
 
@@ -35,22 +35,28 @@ def upsert(rows: Iterable[dict[str, Any]], by: Actor) -> tuple[int, int]:
     wanted = {str(row["external_id"]): row for row in rows}
     with transaction.atomic():
         take_turn(Lock.CONTACTS)
-        known = {c.external_id: c for c in Contact.objects.filter(external_id__in=wanted).select_for_update()}
-        fresh: list[Contact] = []
-        changed: list[Contact] = []
-        for external_id, row in wanted.items():
-            contact = known.get(external_id) or Contact(external_id=external_id)
-            _apply(contact, row)
-            (changed if external_id in known else fresh).append(contact)
+        known = _known_for_update(wanted)
+        people = {external_id: known.get(external_id) or Contact(external_id=external_id) for external_id in wanted}
+        for external_id, contact in people.items():
+            _apply(contact, wanted[external_id])
+        fresh = [contact for external_id, contact in people.items() if external_id not in known]
+        changed = list({contact.pk: contact for contact in known.values()}.values())
         Contact.objects.bulk_create(fresh, batch_size=1000)
         Contact.objects.bulk_update(changed, [*WRITABLE, "name_sort", "updated_at"], batch_size=500)
-        for contact in [*fresh, *changed]:
-            row = wanted[contact.external_id]
+        for external_id, contact in people.items():
+            row = wanted[external_id]
             _add_identities(contact, row.get("identities", []))
             for purpose, state in row.get("consents", {}).items():
                 set_consent(contact, purpose, state, by, evidence="api")
         record(by, "upsert", "contacts", str(len(wanted)), created=len(fresh), updated=len(changed))
     return len(fresh), len(changed)
+
+
+def _known_for_update(external_ids: Iterable[str]) -> dict[str, Contact]:
+    """The contacts that exist, by the id asked for: one that was merged into another is that other one."""
+    ids = ids_by_external(external_ids)
+    rows = {contact.pk: contact for contact in Contact.objects.filter(pk__in=ids.values()).select_for_update()}
+    return {external_id: rows[pk] for external_id, pk in ids.items() if pk in rows}
 
 
 def _apply(contact: Contact, row: dict[str, Any]) -> None:
@@ -100,13 +106,28 @@ def set_personalisation(contact: Contact, *, is_off: bool, by: Actor) -> None:
 
 
 def ids_by_external(external_ids: Iterable[str], *, create: bool = False) -> dict[str, int]:
-    """Database ids of the brand's contacts by external id; with `create`, unknown people become contacts."""
+    """Database ids of the brand's contacts by external id; with `create`, unknown people become contacts.
+
+    The id of a contact that was merged into another leads to that one.
+    """
     wanted = set(external_ids)
     found = dict(Contact.objects.filter(external_id__in=wanted).values_list("external_id", "pk"))
+    if wanted - found.keys():
+        merged = ContactMerge.objects.filter(undone_at=None, other_external_id__in=wanted - found.keys())
+        found |= dict(merged.order_by("pk").values_list("other_external_id", "into_id"))
     missing = sorted(wanted - found.keys())
     if create and missing:
         Contact.objects.bulk_create([Contact(external_id=e) for e in missing], batch_size=1000, ignore_conflicts=True)
         found |= dict(Contact.objects.filter(external_id__in=missing).values_list("external_id", "pk"))
+    return found
+
+
+def find_by_code(code: str) -> Contact | None:
+    """The contact with this public code, or the one it was merged into."""
+    found: Contact | None = Contact.objects.filter(code=code).first()
+    if found is None:
+        merged = ContactMerge.objects.filter(other_code=code, undone_at=None).select_related("into").first()
+        found = merged.into if merged else None
     return found
 
 

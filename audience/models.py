@@ -1,5 +1,7 @@
 """Who, and what happened: contacts, identities, consent, events, uploads."""
 
+from typing import Any
+
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MinValueValidator
@@ -133,6 +135,44 @@ class Erasure(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.contact_id} on {self.due_at:%F}: {self.reason}"
+
+
+class ContactMerge(TenantModel):
+    """Another contact that was found to be the same person: all it had is the survivor's now, until this is undone."""
+
+    class Basis(models.TextChoices):
+        UNIONID = "unionid", _("Same UnionID")
+        PHONE_HASH = "phone_hash", _("Same phone number")
+        PERSON = "person", _("A person's decision")
+
+    code = models.CharField(max_length=16, default=new_code)
+    into = TenantForeignKey(Contact, on_delete=models.CASCADE, related_name="merges")
+    other_code = models.CharField(max_length=16)
+    other_external_id = models.CharField(max_length=128)
+    other_name = models.CharField(max_length=80, blank=True)
+    basis = models.CharField(max_length=10, choices=Basis.choices)
+    kept: Any = models.JSONField(default=dict)
+    """What undoing needs: both rows as they were, what was moved, what had to go. Written by audience/merging.py."""
+    merged_by = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    undone_by = models.CharField(max_length=200, blank=True)
+    undone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "code"], name="contact_merge_code"),
+            models.CheckConstraint(
+                condition=models.Q(basis__in=["unionid", "phone_hash", "person"]), name="contact_merge_basis_known"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "into"], name="contact_merge_into"),
+            models.Index(fields=["tenant", "other_external_id"], name="contact_merge_id"),
+            models.Index(fields=["tenant", "other_code"], name="contact_merge_other_code"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.other_external_id} into {self.into_id}"
 
 
 class Import(TenantModel):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from audience.views import contacts, imports
+from audience.views import contacts, imports, merges
 
 app_name = "audience"
 urlpatterns = [
@@ -24,5 +24,7 @@ urlpatterns = [
     path("contacts/<str:code>/timeline/", contacts.contact_timeline, name="timeline"),
     path("contacts/<str:code>/edit/", contacts.edit, name="edit_contact"),
     path("contacts/<str:code>/personalisation/", contacts.personalisation, name="personalisation"),
+    path("contacts/<str:code>/merge/", merges.merge, name="merge_contact"),
+    path("contacts/<str:code>/merges/<str:merge_code>/undo/", merges.undo, name="undo_merge"),
     path("activity/<path:external_id>/", contacts.item_activity, name="item_activity"),
 ]

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.access import Can, needs
 from accounts.http import BrandRequest, brand_url
 from audience import contacts as audience_contacts
-from audience import timeline
+from audience import merging, timeline
 from audience.access import contact_for
 from audience.forms import ContactFilter, ContactForm
 from audience.models import Contact
@@ -43,6 +43,8 @@ def contact(request: BrandRequest, code: str) -> HttpResponse:
     context = _timeline_context(request, found) | {
         "identities": found.identities.order_by("kind", "pk"),
         "consents": found.consents.order_by("purpose"),
+        "suggestions": merging.suggestions(found),
+        "merges": merging.merges_of(found),
         "acts": timeline.acts_of([found.pk]).get(found.pk, timeline.Acts()),
     }
     return render(request, "audience/contact.html", context)

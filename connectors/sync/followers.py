@@ -14,8 +14,9 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
+from accounts.actors import Actor
 from accounts.tenancy import current_tenant_id, tenant_scope
-from audience import following
+from audience import following, merging
 from connectors.models import ConnectedAccount, Follower, SyncRun
 from connectors.sync.steps import Step
 from connectors.wechat import users
@@ -140,8 +141,9 @@ def _tell(account: ConnectedAccount, people: Sequence[Follower], told: Sequence[
     absent = [row.openid for _person, row in heard if not row.is_following]
     num_left = following.note_absent(account.app_id, absent, now) if absent else 0
     unionids = {person.contact_id: row.unionid for person, row in heard if row.unionid}
-    num_shared = len(following.learn_unionids(unionids))
-    return {"asked": len(heard), "left": num_left, "same_person": num_shared}
+    pairs = following.learn_unionids(unionids)
+    num_merged = merging.merge_same_unionid(pairs, Actor.system("follower sync"))
+    return {"asked": len(heard), "left": num_left, "same_person": len(pairs), "merged": num_merged}
 
 
 def num_following(account: ConnectedAccount) -> int:

@@ -12,6 +12,7 @@ WORDS: dict[str, str | Promise] = {
     "left": _("left"),
     "asked": _("asked about"),
     "same_person": _("known under another account"),
+    "merged": _("merged by UnionID"),
     "tags": _("tags"),
     "tagged": _("tagged here"),
     "untagged": _("untagged here"),

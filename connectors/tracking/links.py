@@ -26,7 +26,7 @@ from redis import RedisError
 
 from accounts.actors import Actor, record
 from accounts.tenancy import current_tenant_id, tenant_scope
-from audience import events
+from audience import contacts, events
 from audience.events import NewEvent
 from audience.kinds import EventKind, Source
 from audience.models import Contact
@@ -220,7 +220,8 @@ def write(click: Click, *, patience_ms: int = 0) -> None:
 def _contact(click: Click) -> Contact | None:
     if not click.contact_code or click.outcome != CLICKS:
         return None
-    return Contact.objects.filter(code=click.contact_code, is_personalisation_off=False).first()
+    found = contacts.find_by_code(click.contact_code)
+    return None if found is None or found.is_personalisation_off else found
 
 
 def _record(click: Click, contact: Contact) -> int:

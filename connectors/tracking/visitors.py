@@ -70,7 +70,7 @@ def _claimed(token: str) -> tuple[Contact | None, Purpose | None, str]:
         claim = tokens.read(token, current_tenant_id())
     except TokenRefused as error:
         return None, None, error.code
-    contact = Contact.objects.filter(code=claim.contact_code).first()
+    contact = contacts.find_by_code(claim.contact_code)
     return contact, claim.purpose, "ok" if contact else "invalid"
 
 

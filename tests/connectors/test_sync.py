@@ -58,7 +58,7 @@ def test_every_follower_becomes_a_contact_with_what_the_platform_tells(fetch, ac
     known = platform.add_users(account.app_id, 7)
     run = fetch(Kind.FOLLOWERS)
     assert run.job.state == Job.State.SUCCEEDED
-    assert run.counts == {"following": 7, "new": 7, "asked": 7, "left": 0, "same_person": 0}
+    assert run.counts == {"following": 7, "new": 7, "asked": 7, "left": 0, "same_person": 0, "merged": 0}
     assert openids(brand) == set(known)
     with tenant_scope(brand):
         follower = Follower.objects.select_related("contact").get(openid=known[0])
