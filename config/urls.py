@@ -22,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("pictures/", include("catalog.public_urls")),
     path("", include("connectors.tracking.public_urls")),
     path("hooks/", include("connectors.public_urls")),
+    path("wx/", include("connectors.login_urls")),
     path("api/", include("config.api")),
     path("b/<slug:brand>/", include(brand_pages)),
 ]
