@@ -133,3 +133,12 @@ class MaterialForm(BrandForm):
     def content(self) -> dict[str, Any]:
         """What is uploaded."""
         return {name: value for name, value in self.cleaned_data.items() if name != "file"}
+
+
+class ReplyForm(forms.Form):
+    """What to answer a person; WeChat takes 2,048 bytes."""
+
+    text = forms.CharField(
+        label=_("Your answer"), max_length=2048,
+        widget=forms.Textarea(attrs={"rows": 2, "placeholder": _("Write an answer…")}),
+    )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from connectors.views import accounts, authorisations, changes, codes, materials, menus, pushes, sync
+from connectors.views import accounts, authorisations, changes, codes, materials, menus, messages, pushes, sync
 
 app_name = "connectors"
 urlpatterns = [
@@ -11,7 +11,12 @@ urlpatterns = [
     path("practice/", changes.connect_practice, name="practice"),
     path("authorise/", authorisations.start, name="authorise"),
     path("authorised/", authorisations.finish, name="authorised"),
+    path("people/<slug:contact>/", messages.ways, name="ways"),
     path("<slug:code>/", accounts.account, name="account"),
+    path("<slug:code>/messages/", messages.conversations, name="messages"),
+    path("<slug:code>/people/<slug:contact>/", messages.talk, name="talk"),
+    path("<slug:code>/people/<slug:contact>/log/", messages.log, name="talk_log"),
+    path("<slug:code>/people/<slug:contact>/reply/", messages.reply, name="reply"),
     path("<slug:code>/setup/", accounts.setup, name="setup"),
     path("<slug:code>/light/", accounts.light, name="light"),
     path("<slug:code>/settings/", accounts.change, name="settings"),

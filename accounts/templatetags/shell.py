@@ -111,6 +111,7 @@ _STATE_COLOURS = {
     "draft": "yellow", "confirmed": "azure", "running": "azure", "succeeded": "green", "done": "green", "failed": "red",
     "active": "green", "candidate": "azure", "live": "green", "granted": "green", "denied": "red", "revoked": "red",
     "applied": "green", "received": "azure", "paused": "yellow",
+    "pending": "azure", "sending": "azure", "sent": "green", "refused": "red", "unknown": "yellow",
 }  # fmt: skip
 
 

@@ -22,7 +22,16 @@ from accounts.tenancy import tenant_scope
 from audience.models import Contact, Import
 from catalog.models import Item
 from config.state import CHECKOUT
-from connectors.models import ConnectedAccount, MenuVersion, PlatformTag, Publication, QrCode, SyncRun
+from connectors.models import (
+    ConnectedAccount,
+    Conversation,
+    MenuVersion,
+    MessageLog,
+    PlatformTag,
+    Publication,
+    QrCode,
+    SyncRun,
+)
 from modeling.models import Dataset, ModelVersion, TrainingRun
 
 MARK = "THEIR-SECRET"
@@ -79,6 +88,10 @@ def make_objects(tenant, user, mark):
             digest="x", stage="live", promoted_at=timezone.now(),
         )  # fmt: skip
         account = ConnectedAccount.objects.create(app_id=f"wx{mark}", name=mark, kind="service")
+        talk = Conversation.objects.create(account=account, openid=mark, contact=contact, last_text=mark)
+        MessageLog.objects.create(
+            conversation=talk, direction="in", kind="text", text=mark, at=timezone.now(), state="received"
+        )
         tag = PlatformTag.objects.create(account=account, platform_id=101, name=mark)
         sync = SyncRun.objects.create(account=account, kind="tags", job=job)
         qr_code = QrCode.objects.create(account=account, name=mark, scene="fw_theirs", url="http://q", ticket="t")
@@ -127,6 +140,8 @@ def snapshot(other_brand):
             SyncRun,
             MenuVersion,
             Publication,
+            Conversation,
+            MessageLog,
         )
         rows = [list(model.objects.order_by("pk").values()) for model in models]
     return rows, list(other_brand.memberships.values()), list(other_brand.api_keys.values("pk", "revoked_at", "name"))
