@@ -58,22 +58,21 @@ class ButtonForm(BrandForm):
     @property
     def is_empty(self) -> bool:
         """Whether nothing was entered."""
-        return not any(self.cleaned_data.get(name) for name in self.fields)
+        return not any(str(self[name].value() or "").strip() for name in self.fields)
 
     def button(self, children: tuple[Button, ...] = ()) -> Button:
         """What was entered, unchecked."""
-        data = self.cleaned_data
-        kind = data.get("type", "")
-        fields = {field: data.get("value", "") for field in (_field_of(kind),) if field}
-        if kind == ButtonType.MINIPROGRAM:
-            fields |= {"app_id": data.get("app_id", ""), "page_path": data.get("page_path", "")}
-        return Button(data.get("name", ""), kind, children=children, **fields)
+        said = {name: str(self[name].value() or "").strip() for name in self.fields}  # also what is wrong
+        fields = {field: said["value"] for field in (_field_of(said["type"]),) if field}
+        if said["type"] == ButtonType.MINIPROGRAM:
+            fields |= {"app_id": said["app_id"], "page_path": said["page_path"]}
+        return Button(said["name"], said["type"], children=children, **fields)
 
     def check(self, children: tuple[Button, ...]) -> None:
         """Say at its field what WeChat would refuse of this button; its entries are checked on their own."""
         button = self.button(children)
         try:
-            if children and (button.type or self.cleaned_data.get("value")):
+            if children and (button.type or self["value"].value()):
                 raise BadMessage(
                     "%(name)s has a submenu, so it cannot do anything itself. Choose one.", name=button.name
                 )
@@ -88,7 +87,7 @@ class ButtonForm(BrandForm):
         at = {"Menu name": "name", "Menu key": "value", "Menu link": "value"}.get(said)
         at = at or {"appid": "app_id", "pagepath": "page_path"}.get(said.partition(" of ")[0])
         at = at or ("value" if " of menu entry " in said else "type")
-        if said == f"Menu {self.cleaned_data.get('name')}":  # a button without kind and entries
+        if said == f"Menu {self.button().name}":  # a button without kind and entries
             self.add_error("type", _("Choose what it does, or fill in an entry below it."))
             return
         label = {"field": str(self.fields[at].label)} if said else {}

@@ -153,8 +153,9 @@ def test_an_empty_menu_is_refused(page, platform, brand):
 
 
 def test_the_preview_shows_what_is_being_typed(page, platform):
-    answer = page.client.post(f"{page.url}preview/", MENU)
+    answer = page.client.post(f"{page.url}preview/", MENU | {"b1-name": "比允许的还要长的名字"})
     assert "扫一扫" in answer.text
+    assert "比允许的还要长的名字" in answer.text
     assert platform.calls("/cgi-bin/menu/create") == []
 
 
