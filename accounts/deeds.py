@@ -18,6 +18,7 @@ PAIRS: dict[tuple[str, str], Any] = {
 """Names that are said in one sentence."""
 SENTENCES: dict[str, Any] = {
     "app_id": gettext_lazy("AppID %(value)s"),
+    "basis": gettext_lazy("On the ground of %(value)s"),
     "delimiter": gettext_lazy("Columns separated by %(value)s"),
     "due_at": gettext_lazy("Due %(value)s"),
     "encoding": gettext_lazy("Read as %(value)s"),
@@ -33,6 +34,7 @@ SENTENCES: dict[str, Any] = {
     "num": gettext_lazy("%(value)s in all"),
     "number": gettext_lazy("Version %(value)s"),
     "permission_sets": gettext_lazy("Permission sets: %(value)s"),
+    "other": gettext_lazy("The other contact: %(value)s"),
     "places": gettext_lazy("Where: %(value)s"),
     "preset": gettext_lazy("Kind of data: %(value)s"),
     "purpose": gettext_lazy("For: %(value)s"),
@@ -48,6 +50,9 @@ SENTENCES: dict[str, Any] = {
 }
 WORDS: dict[str, Any] = {
     **dict(Role.choices),
+    "unionid": pgettext_lazy("detail of a deed", "the same UnionID"),
+    "phone_hash": pgettext_lazy("detail of a deed", "the same phone number"),
+    "person": pgettext_lazy("detail of a deed", "a person's decision"),
     "active": pgettext_lazy("detail of a deed", "active"),
     "draft": pgettext_lazy("detail of a deed", "draft"),
     "retired": pgettext_lazy("detail of a deed", "retired"),

@@ -19,7 +19,7 @@ from accounts import jobs, keys
 from accounts.actors import Actor
 from accounts.models import Membership
 from accounts.tenancy import tenant_scope
-from audience.models import Contact, Import
+from audience.models import Contact, ContactMerge, Import
 from catalog.models import Item
 from config.state import CHECKOUT
 from connectors.models import (
@@ -77,6 +77,7 @@ def make_objects(tenant, user, mark):
         by = Actor.person(user)
         item = Item.objects.create(external_id=f"{mark}-item", title=mark)
         contact = Contact.objects.create(external_id=f"{mark}-contact", name=mark)
+        merge = ContactMerge.objects.create(into=contact, other_code="x", other_external_id=f"{mark}-o", basis="person")
         layout = {"format": "csv", "headers": ["user", "likes"]}
         file = default_storage.save("file", ContentFile(b"user,likes\nu1,3\n"))
         upload = Import.objects.create(filename=f"{mark}.csv", file=file, size_bytes=1, sha256="0" * 64, layout=layout)
@@ -105,7 +106,7 @@ def make_objects(tenant, user, mark):
         "item": [item.external_id], "contact": [contact.code, contact.external_id], "import": [upload.code],
         "dataset": [dataset.code], "run": [run.code], "version": [version.code], "job": [job.code],
         "account": [account.code], "qr_code": [qr_code.code], "tag": [str(tag.pk)], "sync": [sync.code],
-        "menu_version": [menu.code], "publication": [publication.code],
+        "merge": [merge.code], "menu_version": [menu.code], "publication": [publication.code],
         "key": [str(key.pk), key.prefix], "member": [str(member.pk)], "user": [str(user.pk)],
     }  # fmt: skip
 
@@ -130,6 +131,7 @@ def snapshot(other_brand):
         models = (
             Item,
             Contact,
+            ContactMerge,
             Import,
             Dataset,
             TrainingRun,
