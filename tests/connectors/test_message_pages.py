@@ -5,12 +5,14 @@ import time
 import pytest
 from django.test import Client
 from django.utils import timezone
+from django.utils.translation import gettext, override
 
 from accounts.models import Role
 from accounts.tenancy import tenant_scope
 from audience.models import Contact, Identity
 from connectors import receipts
 from connectors.models import Conversation, MessageLog
+from connectors.wechat.reachability import MEANINGS, Reason
 from tests.connectors.conftest import APP_ID, OPENID, event, message
 
 HOUR = 3600
@@ -150,3 +152,10 @@ def test_older_messages_are_on_the_next_page(account, as_owner, brand):
     assert ("word-50." in first, "word-00." in first) == (True, False)
     assert first.index("word-01.") < first.index("word-50.")
     assert ("word-00." in second, "word-50." in second) == (True, False)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_is_said_in_chinese(reason):
+    with override("zh-hans"):
+        said = gettext(MEANINGS[reason].template)
+    assert any("\u4e00" <= sign <= "\u9fff" for sign in said)
