@@ -1,12 +1,13 @@
 """Turns within one brand: work that must not overlap takes the brand's lock of that kind until its transaction ends."""
 
-from enum import IntEnum
+from enum import IntEnum, unique
 
 from django.db import connection
 
 from accounts.tenancy import current_tenant_id
 
 
+@unique
 class Lock(IntEnum):
     """What takes turns. The numbers are PostgreSQL advisory lock classes, in use nowhere else."""
 
@@ -16,7 +17,7 @@ class Lock(IntEnum):
     ITEMS = 0x46570005
     CONTACTS = 0x46570006
     SYNC = 0x46570007
-    PUSHES = 0x46570007
+    PUSHES = 0x46570008
 
 
 def take_turn(lock: Lock) -> None:
