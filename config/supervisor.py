@@ -71,6 +71,8 @@ class Child:
     command: list[str]
     log: Path
     environment: dict[str, str]
+    is_step: bool = False
+    """Whether it ends by itself when its work is done."""
     process: subprocess.Popen[str] | None = None
     deaths: list[float] = field(default_factory=list)
 
@@ -226,10 +228,21 @@ def watch(children: list[Child]) -> NoReturn:
     """Restarts a child that dies and says so; raises StartError for one that keeps dying."""
     while True:
         time.sleep(0.3)
-        for child in children:
+        for child in list(children):
             code = child.exit_code()
-            if code is not None:
+            if code is None:
+                continue
+            if child.is_step:
+                children.remove(child)
+                _report(child, code)
+            else:
                 _revive(child, code)
+
+
+def _report(child: Child, code: int) -> None:
+    """A step that failed is worth a word; the site goes on without it."""
+    if code:
+        print(f"{child.name} failed ({_describe(code)}), see {child.log}", file=sys.stderr, flush=True)
 
 
 def _revive(child: Child, code: int) -> None:
@@ -281,7 +294,7 @@ def _serve(state: Path) -> None:
         (state / "run.json").write_text(json.dumps(told))
         print(f"\nFanwise is ready after {seconds_alive():.1f} s: {address}\n{_login(state)}", end="", flush=True)
         print(f"Logs: {state / 'logs'}. Ctrl-C stops everything.", flush=True)
-        watch([*children, *simulators])
+        watch([*children, *simulators, *_start_demo_life(state, environment, port, bool(simulators))])
 
 
 def _start_simulator(state: Path, environment: dict[str, str]) -> list[Child]:
@@ -293,6 +306,19 @@ def _start_simulator(state: Path, environment: dict[str, str]) -> list[Child]:
     simulator = build_simulator(state, port)
     simulator.start()
     return [simulator]
+
+
+def _start_demo_life(state: Path, environment: dict[str, str], port: int, has_simulator: bool) -> list[Child]:
+    """Beside the ready site: the demo brand's account in our own simulator; not in somebody else's database."""
+    if not has_simulator or not local.wants_postgres():
+        return []
+    host = os.environ.get("HOST") or "127.0.0.1"
+    site = f"http://{'127.0.0.1' if host in EVERYWHERE else host}:{port}"
+    command = [sys.executable, "manage.py", "enliven_demo_brand", "--site", site]
+    quiet = {"LOG_LEVEL": "WARNING"} | environment | {MARK: str(state)}
+    step = Child("demo-life", command, log_path(state, "demo-life"), quiet, is_step=True)
+    step.start()
+    return [step]
 
 
 def _start_children(children: list[Child], host: str, port: int) -> None:

@@ -21,7 +21,7 @@ _AWAY = gettext_noop("The platform simulator does not answer. Start it again, or
 
 def connect(brand_name: str, by: Actor) -> ConnectedAccount:
     """Have the simulator make a verified service account and connect it. Raises Conflict without a simulator."""
-    made = _ask("add_account", kind="service", verified=True, name=brand_name)
+    made = ask("add_account", kind="service", verified=True, name=brand_name)
     return connections.connect(
         app_id=made["app_id"], app_secret=made["secret"], name=made["name"], kind=made["kind"], by=by, is_simulated=True
     )
@@ -32,14 +32,15 @@ def configure_callback(account: ConnectedAccount, url: str) -> bool:
     with tenant_scope(account.brand_id):
         keys = {"token": unseal(account, "callback_token"), "aes_key": unseal(account, "aes_key")}
     try:
-        answer = _ask("configure_callback", app_id=account.app_id, url=url, mode=account.message_mode, **keys)
+        answer = ask("configure_callback", app_id=account.app_id, url=url, mode=account.message_mode, **keys)
     except Conflict:  # the set-up page shows that nothing has come yet
         logger.warning("practice_callback_failed", extra={"account": account.pk})
         return False
     return bool(answer["ok"])
 
 
-def _ask(control: str, **arguments: Any) -> dict[str, Any]:
+def ask(control: str, **arguments: Any) -> dict[str, Any]:
+    """The answer of a control of the simulator (docs/simulator.md). Raises Conflict where there is none."""
     if not settings.SIMULATOR_URL:
         raise Conflict("There is no platform simulator here. Set SIMULATOR_URL to offer practice accounts.")
     address = f"{settings.SIMULATOR_URL.rstrip('/')}/_control/{control}"

@@ -119,7 +119,7 @@ class BrandSite:
         if not self.settings.api_key:
             return ""
         if openid not in self._tokens:
-            path = f"/api/v1/contacts/{self.settings.contact_prefix}{openid}/token/"
+            path = f"/api/v1/contacts/{self._contact(openid)}/token/"
             answer = self._client.post(path, json={"purpose": "session"}, headers=self._server_headers())
             if answer.status_code not in (200, 201):
                 return ""  # not a contact yet
@@ -127,6 +127,9 @@ class BrandSite:
             if len(self._tokens) > MAX_TOKENS:
                 self._tokens.popitem(last=False)
         return self._tokens[openid]
+
+    def _contact(self, openid: str) -> str:
+        return self.settings.contacts.get(openid) or f"{self.settings.contact_prefix}{openid}"
 
     def _collect(self, visit: Visit, token: str) -> None:
         body: dict[str, Any] = {"visitor": visit.openid, "consent": "granted", "sent_at": int(visit.at * 1000)}
@@ -149,7 +152,7 @@ class BrandSite:
     def _order(self, visit: Visit, item: Item) -> None:
         event = {
             "id": f"order-{secrets.token_hex(8)}",
-            "contact": f"{self.settings.contact_prefix}{visit.openid}",
+            "contact": self._contact(visit.openid),
             "kind": "purchase",
             "item": item.external_id,
             "amount_fen": item.price_fen,

@@ -201,7 +201,7 @@ def _act_freely(scene: Scene, hour: float) -> None:
     """What followers do without being asked."""
     per_cell = CELL_SECONDS / DAY_SECONDS * _rhythm(hour)
     for kind, rate in RATES.items():
-        for _ in range(_poisson(scene.dice, scene.num_members * rate * per_cell)):
+        for _ in range(_poisson(scene.dice, scene.num_members * rate * scene.crowd.liveliness * per_cell)):
             found = scene.anyone()
             if found is not None and scene.dice.random() < attention(found[0], hour) / (3 * _rhythm(hour)):
                 _act(scene, kind, found[0], scene.account.keep_user(found[1].openid) or found[1])

@@ -27,11 +27,13 @@ def switch_on(
     speed: float = 1.0,
     mini_app_id: str = "",
     newcomers_per_day: float | None = None,
+    liveliness: float = 1.0,
     brand: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """Brings the account's generated followers to life (and makes `num` of them if there are none).
 
-    speed: simulated seconds per real second. brand: url, key, origin, api_key, contact_prefix of the brand's own site.
+    speed: simulated seconds per real second. liveliness: acts of their own accord against ordinary people's.
+    brand: url, key, origin, api_key, contact_prefix, contacts of the brand's own site.
     """
     account = get_account(world, app_id)
     if not 0 < speed <= MAX_SPEED:
@@ -43,10 +45,21 @@ def switch_on(
     crowd = world.state.crowds.setdefault(app_id, Crowd(app_id, last_log_id=_last_line(world)))
     crowd.is_on, crowd.speed, crowd.mini_app_id = True, float(speed), mini_app_id or crowd.mini_app_id
     crowd.newcomers_per_day = account.crowd_size / 100 if newcomers_per_day is None else float(newcomers_per_day)
+    crowd.liveliness = float(liveliness)
     crowd.last_cell = int(world.now() // CELL_SECONDS) - 1
     crowd.last_publication_at = crowd.last_publication_at or world.now()
     if brand is not None:
         crowd.brand = BrandSettings(**brand)
+    return show(world, app_id)
+
+
+@control("crowd_brand")
+def change_brand(world: World, app_id: str, **brand: Any) -> dict[str, Any]:
+    """Changes the named ones of the brand's site (see crowd_on), as when it has moved to another port."""
+    crowd = world.state.crowds.get(app_id)
+    if crowd is None:
+        raise Misuse(f"{app_id} has no crowd")
+    crowd.brand = BrandSettings(**{**vars(crowd.brand), **brand})
     return show(world, app_id)
 
 
@@ -64,11 +77,13 @@ def show(world: World, app_id: str) -> dict[str, Any]:
     get_account(world, app_id)
     crowd = world.state.crowds.get(app_id)
     if crowd is None:
-        return {"is_on": False, "counts": {}}
+        return {"is_on": False, "counts": {}, "brand": {}}
     site = crowds_of(world).sites.get(app_id)
     return {
         "is_on": crowd.is_on,
         "speed": crowd.speed,
+        "liveliness": crowd.liveliness,
+        "brand": {"url": crowd.brand.url, "key": crowd.brand.key, "origin": crowd.brand.origin},
         "num_newcomers": crowd.num_newcomers,
         "num_feeds": len(crowd.feeds),
         "num_planned": len(crowd.reactions),

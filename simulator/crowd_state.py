@@ -35,6 +35,7 @@ class BrandSettings:
     origin: str = ""
     api_key: str = ""
     contact_prefix: str = ""  # before the openid: the contact's external_id
+    contacts: dict[str, str] = field(default_factory=dict)  # openid -> external_id, where the shop knows it better
 
 
 @dataclass
@@ -46,6 +47,7 @@ class Crowd:
     speed: float = 1.0  # simulated seconds per real second
     mini_app_id: str = ""
     newcomers_per_day: float = 0.0
+    liveliness: float = 1.0  # acts of their own accord, against ordinary people's
     last_cell: int = 0  # the last minute lived, in minutes since 1970
     last_log_id: int = 0
     last_publication_at: float = 0.0
