@@ -39,7 +39,7 @@ def configure_callback(account: ConnectedAccount, url: str) -> bool:
     return bool(answer["ok"])
 
 
-def ask(control: str, **arguments: Any) -> dict[str, Any]:
+def ask(control: str, **arguments: Any) -> Any:
     """The answer of a control of the simulator (docs/simulator.md). Raises Conflict where there is none."""
     if not settings.SIMULATOR_URL:
         raise Conflict("There is no platform simulator here. Set SIMULATOR_URL to offer practice accounts.")
@@ -47,7 +47,6 @@ def ask(control: str, **arguments: Any) -> dict[str, Any]:
     try:
         answer = httpx.post(address, json=arguments, timeout=TIMEOUT_SECONDS, trust_env=False)
         answer.raise_for_status()
-        found: dict[str, Any] = answer.json()
+        return answer.json()
     except (httpx.HTTPError, ValueError) as error:
         raise Conflict(_AWAY) from error
-    return found

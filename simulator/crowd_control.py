@@ -28,7 +28,7 @@ def switch_on(
     mini_app_id: str = "",
     newcomers_per_day: float | None = None,
     liveliness: float = 1.0,
-    brand: dict[str, str] | None = None,
+    brand: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Brings the account's generated followers to life (and makes `num` of them if there are none).
 
