@@ -230,19 +230,12 @@ def watch(children: list[Child]) -> NoReturn:
         time.sleep(0.3)
         for child in list(children):
             code = child.exit_code()
-            if code is None:
-                continue
-            if child.is_step:
+            if code is not None and child.is_step:
                 children.remove(child)
-                _report(child, code)
-            else:
+                if code:
+                    print(f"{child.name} failed ({_describe(code)}), see {child.log}", file=sys.stderr, flush=True)
+            elif code is not None:
                 _revive(child, code)
-
-
-def _report(child: Child, code: int) -> None:
-    """A step that failed is worth a word; the site goes on without it."""
-    if code:
-        print(f"{child.name} failed ({_describe(code)}), see {child.log}", file=sys.stderr, flush=True)
 
 
 def _revive(child: Child, code: int) -> None:
@@ -294,7 +287,8 @@ def _serve(state: Path) -> None:
         (state / "run.json").write_text(json.dumps(told))
         print(f"\nFanwise is ready after {seconds_alive():.1f} s: {address}\n{_login(state)}", end="", flush=True)
         print(f"Logs: {state / 'logs'}. Ctrl-C stops everything.", flush=True)
-        watch([*children, *simulators, *_start_demo_life(state, environment, port, bool(simulators))])
+        steps = _start_demo_life(state, environment, host, port) if simulators and local.wants_postgres() else []
+        watch([*children, *simulators, *steps])
 
 
 def _start_simulator(state: Path, environment: dict[str, str]) -> list[Child]:
@@ -308,11 +302,8 @@ def _start_simulator(state: Path, environment: dict[str, str]) -> list[Child]:
     return [simulator]
 
 
-def _start_demo_life(state: Path, environment: dict[str, str], port: int, has_simulator: bool) -> list[Child]:
+def _start_demo_life(state: Path, environment: dict[str, str], host: str, port: int) -> list[Child]:
     """Beside the ready site: the demo brand's account in our own simulator; not in somebody else's database."""
-    if not has_simulator or not local.wants_postgres():
-        return []
-    host = os.environ.get("HOST") or "127.0.0.1"
     site = f"http://{'127.0.0.1' if host in EVERYWHERE else host}:{port}"
     command = [sys.executable, "manage.py", "enliven_demo_brand", "--site", site]
     quiet = {"LOG_LEVEL": "WARNING"} | environment | {MARK: str(state)}

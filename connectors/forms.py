@@ -29,7 +29,7 @@ def _secret_field() -> forms.CharField:
 class ConnectForm(forms.Form):
     """An account, by AppID and AppSecret."""
 
-    kind = forms.ChoiceField(label=_("Kind"), choices=ConnectedAccount.Kind.choices, widget=forms.RadioSelect)
+    kind = forms.ChoiceField(label=_("Kind"), choices=ConnectedAccount.Kind.choices)
     name = forms.CharField(label=_("Name of the account"), max_length=80)
     app_id = forms.CharField(
         label="AppID", max_length=32, widget=forms.TextInput(attrs=_NO_AUTOFILL | {"placeholder": "wx…"})

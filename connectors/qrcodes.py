@@ -3,6 +3,7 @@
 Stage: collect. Writes connectors.QrCode and QrArrival, tags of contacts. Counts are of people whom pushes named.
 """
 
+import io
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -108,4 +109,6 @@ def counts(account: ConnectedAccount) -> dict[int, Counts]:
 
 def picture(code: QrCode, scale: int = 8) -> str:
     """The code as an SVG picture, with the quiet border that scanners need."""
-    return segno.make(code.url, error="m").svg_inline(scale=scale, border=4, omitsize=False)
+    written = io.BytesIO()
+    segno.make(code.url, error="m").save(written, kind="svg", scale=scale, border=4, xmldecl=False)
+    return written.getvalue().decode()

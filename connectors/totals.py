@@ -18,7 +18,7 @@ def of(account: ConnectedAccount) -> dict[str, Any]:
     return {
         "followers_chart": _followers_chart(rows),
         "articles": _articles(rows),
-        "messages": _messages(rows),
+        "message_sums": _messages(rows),
         "newest": rows.order_by("-fetched_at").first(),
         "has_unsettled": rows.filter(is_final=False).exists(),
     }
