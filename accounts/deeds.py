@@ -17,6 +17,7 @@ PAIRS: dict[tuple[str, str], Any] = {
 }
 """Names that are said in one sentence."""
 SENTENCES: dict[str, Any] = {
+    "account": gettext_lazy("Account %(value)s"),
     "app_id": gettext_lazy("AppID %(value)s"),
     "basis": gettext_lazy("On the ground of %(value)s"),
     "delimiter": gettext_lazy("Columns separated by %(value)s"),
@@ -28,12 +29,15 @@ SENTENCES: dict[str, Any] = {
     "is_open": gettext_lazy("Open: %(value)s"),
     "kind": gettext_lazy("Kind: %(value)s"),
     "leader": gettext_lazy("Decided by %(value)s"),
+    "merge": gettext_lazy("Merge %(value)s"),
+    "message": gettext_lazy("Message %(value)s"),
     "mapping": gettext_lazy("Columns: %(value)s"),
     "name": gettext_lazy("Named “%(value)s”"),
     "needs_consent": gettext_lazy("Only with consent: %(value)s"),
     "num": gettext_lazy("%(value)s in all"),
     "number": gettext_lazy("Version %(value)s"),
     "permission_sets": gettext_lazy("Permission sets: %(value)s"),
+    "openid": gettext_lazy("OpenID %(value)s"),
     "other": gettext_lazy("The other contact: %(value)s"),
     "places": gettext_lazy("Where: %(value)s"),
     "preset": gettext_lazy("Kind of data: %(value)s"),
