@@ -90,7 +90,7 @@ def _insert(tenant_id: int, fresh: dict[UUID, NewEvent]) -> None:
     )
     arrays = ", ".join(f"%s::{kind}[]" for kind, _values in columns)
     insert = (
-        "INSERT INTO audience_event (tenant_id, source_key, occurred_at, contact_id, item_id, "  # noqa: S608
+        "INSERT INTO audience_event (tenant_id, source_key, occurred_at, contact_id, item_id, "  # noqa: S608 - only our own names are spliced
         "kind, source, dwell_seconds, amount_fen, value, text) "
         f"SELECT %s, u.* FROM unnest({arrays}) AS u"  # only type names are spliced
     )

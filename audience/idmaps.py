@@ -108,7 +108,7 @@ class IdMap:
             cursor.execute(self._insert_sql, values)
             if cursor.rowcount < len(self.new):
                 cursor.execute(
-                    f"SELECT n.id, t.id FROM import_new_row n JOIN {self._table} t USING (external_id) "  # noqa: S608
+                    f"SELECT n.id, t.id FROM import_new_row n JOIN {self._table} t USING (external_id) "  # noqa: S608 - only our own names are spliced
                     "WHERE t.tenant_id = %(tenant)s AND t.id <> n.id",
                     values,
                 )
@@ -117,7 +117,7 @@ class IdMap:
         return moved
 
     def _found(self, texts: list[str]) -> dict[str, int]:
-        query = f"SELECT external_id, id FROM {self._table} WHERE tenant_id = %s AND external_id = ANY(%s)"  # noqa: S608
+        query = f"SELECT external_id, id FROM {self._table} WHERE tenant_id = %s AND external_id = ANY(%s)"  # noqa: S608 - only our own names are spliced
         with connection.cursor() as cursor:
             cursor.execute(query, [current_tenant_id(), texts])
             return dict(cursor.fetchall())

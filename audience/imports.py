@@ -215,7 +215,7 @@ def _suggested(guess: Guess, sample: pl.DataFrame) -> Options:
     if guess.preset == "events" and "occurred_at" in guess.mapping:
         first = times(without_blanks(sample[guess.mapping["occurred_at"]]), "UTC").min()
         if first is not None and first < Options().earliest_at:  # type: ignore[operator]  # a datetime
-            options["earliest"] = f"{max(first.year - 1, 1970)}-01-01"  # type: ignore[union-attr]
+            options["earliest"] = f"{max(first.year - 1, 1970)}-01-01"  # type: ignore[union-attr]  # a datetime
     return Options(**options)
 
 

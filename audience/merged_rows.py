@@ -15,8 +15,8 @@ from audience.models import Consent, Contact, ContactMerge
 
 _NOTE = """UPDATE audience_contactmerge SET kept = jsonb_set(kept, ARRAY[%(part)s, %(name)s],
     (SELECT coalesce(jsonb_agg(to_jsonb(noted)), '[]') FROM noted)) WHERE tenant_id = %(tenant)s AND id = %(merge)s"""
-_OUST = "WITH noted AS (DELETE FROM {table} o USING {table} i WHERE {of_both} AND ({clash}) RETURNING o.*) " + _NOTE  # noqa: S608
-_MOVE = "WITH noted AS (UPDATE {table} SET {column} = %(into)s WHERE {of_other} RETURNING {key}) " + _NOTE  # noqa: S608
+_OUST = "WITH noted AS (DELETE FROM {table} o USING {table} i WHERE {of_both} AND ({clash}) RETURNING o.*) " + _NOTE  # noqa: S608 - only our own names are spliced
+_MOVE = "WITH noted AS (UPDATE {table} SET {column} = %(into)s WHERE {of_other} RETURNING {key}) " + _NOTE  # noqa: S608 - only our own names are spliced
 _MOVE_BACK = """UPDATE {table} t SET {column} = %(other)s FROM audience_contactmerge m,
     jsonb_populate_recordset(NULL::{table}, m.kept->'moved'->%(name)s) r
 WHERE m.tenant_id = %(tenant)s AND m.id = %(merge)s AND t.tenant_id = %(tenant)s AND t.{column} = %(into)s AND {same}"""
@@ -50,7 +50,7 @@ def relations() -> tuple[Relation, ...]:
     """Every column of the product that points at contacts, but the consents', which follow a rule of their own."""
     found = Contact._meta.get_fields(include_hidden=True)
     pointing = [field for field in found if field.auto_created and (field.one_to_many or field.one_to_one)]
-    return tuple(_relation(field.field) for field in pointing if field.related_model is not Consent)  # type: ignore[union-attr,arg-type]
+    return tuple(_relation(field.field) for field in pointing if field.related_model is not Consent)  # type: ignore[union-attr,arg-type]  # relations to concrete models only
 
 
 def _relation(field: models.ForeignKey[Any, Any]) -> Relation:
@@ -62,7 +62,7 @@ def _relation(field: models.ForeignKey[Any, Any]) -> Relation:
     rules += [key] if is_composite else []
 
     def columns(names: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(meta.get_field(name).column for name in names if name not in ("tenant", field.name))  # type: ignore[union-attr,misc]
+        return tuple(meta.get_field(name).column for name in names if name not in ("tenant", field.name))  # type: ignore[union-attr,misc]  # names of columns only
 
     clashes = tuple(columns(rule) for rule in rules if field.name in rule)
     references = tuple(

@@ -26,7 +26,7 @@ def rehearse(batch: Import, preset: str, mapping: Mapping, options: Options) -> 
     if chunk is not None:
         frame = chunk.frame.head(NUM_ROWS)
         last_line = frame[LINE].max() if chunk.frame.height > NUM_ROWS else None
-        unreadable = [row for row in chunk.rejected if last_line is None or row.line <= last_line]  # type: ignore[operator]
+        unreadable = [row for row in chunk.rejected if last_line is None or row.line <= last_line]  # type: ignore[operator]  # a line number
         tally.reject(unreadable)
         tally.reject(Cleaner(layout, preset, mapping, options, timezone.now(), tally).clean(frame).rejected)
         tally.report.rows = frame.height + len(unreadable)

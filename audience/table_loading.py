@@ -184,7 +184,7 @@ class TableLoader:
         place = f"row_number() OVER (PARTITION BY {self.table.key} ORDER BY line DESC) AS place"
         with connection.cursor() as cursor:
             cursor.execute(
-                f"DELETE FROM import_row USING (SELECT ctid AS twin, {place} FROM import_row) AS ranked "  # noqa: S608
+                f"DELETE FROM import_row USING (SELECT ctid AS twin, {place} FROM import_row) AS ranked "  # noqa: S608 - only our own names are spliced
                 "WHERE import_row.ctid = twin AND place > 1"
             )
             num_dropped: int = cursor.rowcount
@@ -227,7 +227,7 @@ class TableLoader:
             )
             for row_id, row in iter(cursor.fetchone, None):
                 undo.note_before(table.name, row_id, json.loads(row))
-            cursor.execute(f"UPDATE {table.name} t SET {sets} FROM import_row r WHERE {is_same} AND {is_new}", values)  # noqa: S608
+            cursor.execute(f"UPDATE {table.name} t SET {sets} FROM import_row r WHERE {is_same} AND {is_new}", values)  # noqa: S608 - only our own names are spliced
             return int(cursor.rowcount)
 
     def _insert(self, values: dict[str, Any]) -> list[int]:

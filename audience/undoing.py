@@ -119,7 +119,7 @@ def _delete_created(batch: Import) -> None:
                     values,
                 )
             cursor.execute(
-                f"DELETE FROM {table} t USING undo_row u WHERE u.name = %(table)s AND t.tenant_id = %(tenant)s "  # noqa: S608
+                f"DELETE FROM {table} t USING undo_row u WHERE u.name = %(table)s AND t.tenant_id = %(tenant)s "  # noqa: S608 - only our own names are spliced
                 f"AND t.id = u.id AND {_IS_UNTOUCHED[table]}",
                 values,
             )

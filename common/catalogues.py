@@ -162,7 +162,7 @@ class PythonMessages(ast.NodeVisitor):
     def _is_super_init(self, node: ast.Call) -> bool:
         """Whether this is `super().__init__(…)` in an error class."""
         is_init = isinstance(node.func, ast.Attribute) and node.func.attr == "__init__"
-        return self._is_in_error and is_init and isinstance(node.func.value, ast.Call)  # type: ignore[attr-defined]
+        return self._is_in_error and is_init and isinstance(node.func.value, ast.Call)  # type: ignore[attr-defined]  # is_init says it is an Attribute
 
     def _add_argument(self, node: ast.Call, place: int) -> None:
         for argument in node.args[place : place + 1]:

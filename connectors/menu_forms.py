@@ -53,7 +53,7 @@ class ButtonForm(BrandForm):
         self.num_bytes = menus.CHILD_NAME_BYTES if is_child else menus.TOP_NAME_BYTES
         self.fields["name"].widget.attrs["data-bytes"] = self.num_bytes
         if not is_child:
-            self.fields["type"].choices = [("", _("Open its entries")), *KINDS]  # type: ignore[attr-defined]
+            self.fields["type"].choices = [("", _("Open its entries")), *KINDS]  # type: ignore[attr-defined]  # a choice field
 
     @property
     def is_empty(self) -> bool:

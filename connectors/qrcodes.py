@@ -14,7 +14,7 @@ from django.db.models import F
 from django.db.models.functions import Greatest, Least
 
 from accounts.actors import Actor, record
-from accounts.tenancy import current_tenant_id
+from accounts.tenancy import current_tenant_id, tenant_scope
 from audience import tagging
 from audience.kinds import EventKind
 from audience.models import Contact
@@ -59,7 +59,8 @@ def create(
 ) -> QrCode:
     """Ask WeChat for a code: permanent (100,000 per account, never deletable) or one that lives up to 30 days.
 
-    Raises PlatformFailed, for example when the account is no verified service account.
+    Raises PlatformFailed, for example when the account is no verified service account. Call it outside transactions: a
+    code that was made stays made.
     """
     if account.kind != ConnectedAccount.Kind.SERVICE:
         raise Conflict("WeChat gives QR codes with a parameter to verified service accounts only.")
@@ -70,11 +71,12 @@ def create(
             made = qrcodes.create_permanent(client, scene)
         else:
             made = qrcodes.create_temporary(client, scene, lives_days * 86_400)
-    row: QrCode = QrCode.objects.create(
-        account=account, name=name, purpose=purpose, scene=scene, tags=tags, ticket=made.ticket, url=made.url,
-        expires_at=made.expires_at, created_by=by.label[:200],
-    )  # fmt: skip
-    record(by, "create", "qr_code", row.code, name=name, purpose=purpose)
+    with tenant_scope(account.brand_id):
+        row: QrCode = QrCode.objects.create(
+            account=account, name=name, purpose=purpose, scene=scene, tags=tags, ticket=made.ticket, url=made.url,
+            expires_at=made.expires_at, created_by=by.label[:200],
+        )  # fmt: skip
+        record(by, "create", "qr_code", row.code, name=name, purpose=purpose)
     return row
 
 

@@ -10,6 +10,9 @@ from connectors.models import ConnectedAccount, PlatformTotal
 
 SHOWN_DAYS = 60
 SHOWN_ARTICLES = 50
+_ARTICLE_SUMS = {
+    "readers": "num_readers", "sharers": "num_sharers", "likes": "num_likes", "comments": "num_comments",
+}  # fmt: skip
 
 
 def of(account: ConnectedAccount) -> dict[str, Any]:
@@ -45,7 +48,7 @@ def _followers_chart(rows: Any) -> dict[str, Any] | None:
         "series": [
             {"type": "bar", "stack": "change", "name": _("new followers"), "data": won},
             {"type": "bar", "stack": "change", "name": _("lost followers"), "data": lost},
-            {"type": "line", "yAxisIndex": 1, "name": _("followers"), "data": [total.get(day) for day in days]},
+            {"type": "line", "yAxisIndex": 1, "name": _("Followers"), "data": [total.get(day) for day in days]},
         ],
     }
 
@@ -53,16 +56,11 @@ def _followers_chart(rows: Any) -> dict[str, Any] | None:
 def _articles(rows: Any) -> list[dict[str, Any]]:
     """One entry per article, its days added up; the most read first. Readers of several days are counted on each."""
     found: dict[str, dict[str, Any]] = {}
-    for row in rows.filter(report__in=["articles", "shares"]):
-        one = found.setdefault(row.part, {"title": "", "readers": 0, "sharers": 0, "likes": 0, "comments": 0})
-        one["title"] = row.measures.get("title") or one["title"]
-        one["day"], one["url"] = row.day, row.measures.get("url", "")
-        if row.report == "articles":
-            for name, key in (("readers", "num_readers"), ("likes", "num_likes"), ("comments", "num_comments")):
-                one[name] += row.measures.get(key) or 0
-            one["finish_rate"] = row.measures.get("finish_rate")
-        else:
-            one["sharers"] += row.measures.get("num_sharers") or 0
+    for row in rows.filter(report="articles"):
+        one = found.setdefault(row.part, dict.fromkeys(_ARTICLE_SUMS, 0))
+        for name, key in _ARTICLE_SUMS.items():
+            one[name] += row.measures.get(key) or 0
+        one |= {name: row.measures.get(name) for name in ("title", "url", "finish_rate")}
     return sorted(found.values(), key=lambda one: -one["readers"])[:SHOWN_ARTICLES]
 
 

@@ -16,7 +16,7 @@ class JsonConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """The values as plain JSON types (tuples become lists)."""
-        plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))  # type: ignore[call-overload]
+        plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))  # type: ignore[call-overload]  # subclasses are dataclasses
         return plain
 
     def to_json(self) -> str:
@@ -32,7 +32,7 @@ class JsonConfig:
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Build from plain values; missing fields keep their default, unknown or mistyped ones raise ConfigInvalid."""
         hints = get_type_hints(cls)
-        names = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        names = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]  # subclasses are dataclasses
         unknown = sorted(set(values) - names)
         if unknown:
             raise ConfigInvalid(

@@ -70,7 +70,7 @@ class NextItemFrames:
 def next_item_frames() -> NextItemFrames:
     """The brand's interests and catalogue. Events of items that vanished while reading are left out."""
     events = read_frame(
-        f"SELECT contact_id, item_id, kind, (extract(epoch FROM occurred_at) * 1000000)::bigint {INTERESTS}",  # noqa: S608
+        f"SELECT contact_id, item_id, kind, (extract(epoch FROM occurred_at) * 1000000)::bigint {INTERESTS}",  # noqa: S608 - only our own names are spliced
         {"kinds": list(INTEREST_KINDS)},
         {"user_key": pl.Int64, "item_key": pl.Int64, "action": pl.Int16, "occurred_micros": pl.Int64},
     )

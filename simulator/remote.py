@@ -106,7 +106,7 @@ class SimulatorProcess:
         self._command += ["--state", str(state)] if state else []
 
     def __enter__(self) -> PlatformControl:
-        self.process = subprocess.Popen(  # noqa: S603
+        self.process = subprocess.Popen(  # noqa: S603 - our own command
             self._command, cwd=Path(__file__).parent.parent, stdout=subprocess.PIPE, text=True
         )
         assert self.process.stdout is not None

@@ -59,7 +59,7 @@ class Storage:
         for name, value in (("app_id", app_id), ("subject", subject)):
             if value:
                 where, values = f"{where} AND {name} = ?", [*values, value]
-        query = f"SELECT id, at, app_id, subject, body FROM log WHERE {where} ORDER BY id LIMIT ?"  # noqa: S608
+        query = f"SELECT id, at, app_id, subject, body FROM log WHERE {where} ORDER BY id LIMIT ?"  # noqa: S608 - only our own names are spliced
         rows = self._connection.execute(query, [*values, limit])
         return [{"id": row[0], "at": row[1], "app_id": row[2], "subject": row[3], **json.loads(row[4])} for row in rows]
 

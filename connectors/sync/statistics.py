@@ -1,7 +1,8 @@
 """The platform's daily totals: followers won and lost, readers of articles, messages, how our callback did.
 
 Stage: collect. Writes connectors.PlatformTotal. Totals are about all people together and stay totals: nothing
-here touches a contact. A day the platform calls delayed, and each of the last three, is asked again by later passes.
+here touches a contact. A day the platform calls delayed, and each of the last three, is asked again by later passes;
+articles are asked by the day they came out, as their numbers grow for a month.
 """
 
 from collections.abc import Callable, Iterator
@@ -34,6 +35,8 @@ class Report:
 
     read: Callable[[WeChatClient, date, date], Iterator[Days[Any]]]
     part: Callable[[Any], str]
+    is_growing: bool = False
+    """Asked by the day an article came out; the answer has every day since, so all the days are asked each time."""
 
 
 def _each_day(read: Callable[[WeChatClient, date], Days[Any]]) -> Callable[..., Iterator[Days[Any]]]:
@@ -48,8 +51,7 @@ REPORTS: dict[str, Report] = {
     "follows": Report(statistics.read_follows, lambda row: row.source_name),
     "followers": Report(statistics.read_follower_totals, lambda row: ""),
     "account": Report(statistics.read_account, lambda row: ""),
-    "articles": Report(_each_day(statistics.read_articles), lambda row: row.msg_id),
-    "shares": Report(_each_day(statistics.read_shares), lambda row: row.msg_id),
+    "articles": Report(_each_day(statistics.read_article_history), lambda row: row.msg_id, is_growing=True),
     "messages": Report(statistics.read_messages, lambda row: str(row.message_type)),
     "pushes": Report(statistics.read_pushes, lambda row: ""),
 }
@@ -62,7 +64,8 @@ def steps(run: SyncRun, client: WeChatClient) -> Iterator[Step]:
         if place < run.cursor.get("report", 0):
             continue
         with tenant_scope(run.account.brand_id):
-            first_day = _first_day(run.account, name, last_day)
+            oldest = last_day - timedelta(days=FIRST_SPAN_DAYS - 1)
+            first_day = oldest if report.is_growing else _first_day(run.account, name, last_day)
         try:
             for days in report.read(client, first_day, last_day):
                 write = partial(_keep, run.account, name, report, days)

@@ -25,7 +25,7 @@ _CHANGES_AT_ONCE = 500
 def steps(run: SyncRun, client: WeChatClient) -> Iterator[Step]:
     """Read the account's tags, then bring each into line with the side that leads it."""
     if "tag" not in run.cursor:
-        found = tags.read_tags(client)
+        found = [tag for tag in tags.read_tags(client) if not tag.is_system]
         yield Step(partial(_keep, run.account, found), {"tag": 0}, 0, len(found), READING, {"tags": len(found)})
     with tenant_scope(run.account.brand_id):
         rows = list(PlatformTag.objects.filter(account=run.account).order_by("pk"))
@@ -40,9 +40,8 @@ def steps(run: SyncRun, client: WeChatClient) -> Iterator[Step]:
 
 def _keep(account: ConnectedAccount, found: Sequence[tags.Tag]) -> dict[str, int]:
     """The account's own tags as rows; rows of deleted tags go."""
-    own = [tag for tag in found if not tag.is_system]
-    PlatformTag.objects.filter(account=account).exclude(platform_id__in=[tag.id for tag in own]).delete()
-    for tag in own:
+    PlatformTag.objects.filter(account=account).exclude(platform_id__in=[tag.id for tag in found]).delete()
+    for tag in found:
         facts = {"name": tag.name[:40], "num_people": tag.num_people}
         PlatformTag.objects.update_or_create(account=account, platform_id=tag.id, defaults=facts)
     return {}

@@ -7,23 +7,27 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.access import Can, needs
+from accounts.access import Can, enters_scopes_itself, needs
 from accounts.http import BrandRequest, brand_url
+from accounts.tenancy import tenant_scope
 from common.errors import FanwiseError
 from common.translation import explain
 from connectors import qrcodes
 from connectors.access import account_for, qr_code_for
 from connectors.forms import QrCodeForm
-from connectors.models import QrCode
+from connectors.models import ConnectedAccount, QrCode
 
 CODES_PER_PAGE = 50
 
 
+@enters_scopes_itself
 @needs(Can.VIEW, write=Can.EDIT)
 @require_http_methods(["GET", "HEAD", "POST"])
 def codes(request: BrandRequest, code: str) -> HttpResponse:
     """The codes of an account, newest first, and the form of a new one."""
-    account, form = account_for(code), QrCodeForm(request.POST or None)
+    with tenant_scope(request.tenant):
+        account = account_for(code)
+    form = QrCodeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
             made = qrcodes.create(account, **form.cleaned_data, by=request.actor)
@@ -32,6 +36,11 @@ def codes(request: BrandRequest, code: str) -> HttpResponse:
         else:
             messages.success(request, _("The code %(name)s is ready to print.") % {"name": made.name})
             return redirect(brand_url(request, "connectors:codes", code))
+    with tenant_scope(request.tenant):
+        return _page(request, account, form)
+
+
+def _page(request: BrandRequest, account: ConnectedAccount, form: QrCodeForm) -> HttpResponse:
     page = Paginator(QrCode.objects.filter(account=account).order_by("-created_at", "-pk"), CODES_PER_PAGE).get_page(
         request.GET.get("page")
     )

@@ -3,15 +3,15 @@
 from typing import Any
 
 from django.contrib import messages
-from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import jobs
-from accounts.access import Can, needs
+from accounts.access import Can, enters_scopes_itself, needs
 from accounts.http import BrandRequest, brand_url
+from accounts.tenancy import tenant_scope
 from common.errors import FanwiseError
 from common.translation import explain
 from connectors import totals
@@ -90,15 +90,23 @@ def platform_totals(request: BrandRequest, code: str) -> HttpResponse:
     return render(request, "connectors/totals.html", context)
 
 
+@enters_scopes_itself
 @require_POST
 @needs(Can.VIEW, write=Can.EDIT)
 def create_tag(request: BrandRequest, code: str) -> HttpResponse:
     """Make a tag on WeChat that the brand leads: followers whose contact wears it get it."""
-    account, form = account_for(code), TagForm(request.POST)
+    with tenant_scope(request.tenant):
+        account = account_for(code)
+    form = TagForm(request.POST)
     if not form.is_valid():
         messages.error(request, _("Enter a tag of at most 30 characters."))
+        return redirect(brand_url(request, "connectors:sync", code))
+    try:
+        create(account, form.cleaned_data["name"], request.actor)
+    except FanwiseError as error:
+        messages.error(request, explain(error))
     else:
-        _try(request, lambda: create(account, form.cleaned_data["name"], request.actor))
+        messages.success(request, _("The tag exists on WeChat now."))
     return redirect(brand_url(request, "connectors:sync", code))
 
 
@@ -113,14 +121,3 @@ def lead_tag(request: BrandRequest, code: str, tag_id: int, leader: str) -> Http
         request, lambda: follow(tag, leader, request.actor), _("Saved. The next fetch of the tags brings it about.")
     )
     return redirect(brand_url(request, "connectors:sync", code))
-
-
-def _try(request: BrandRequest, change: Any) -> None:
-    """As `attempt`, for a change that calls the platform and then writes: no transaction around the call."""
-    try:
-        change()
-    except FanwiseError as error:
-        transaction.set_rollback(False)
-        messages.error(request, explain(error))
-    else:
-        messages.success(request, _("The tag exists on WeChat now."))

@@ -110,7 +110,7 @@ class WeChatClient:
                 num_tries += 1
                 if not _may_repeat(error, is_repeatable, num_tries):
                     raise
-            self._sleep(BUSY_WAIT_SECONDS * 2 ** (num_tries - 1) * random.uniform(0.5, 1.0))  # noqa: S311
+            self._sleep(BUSY_WAIT_SECONDS * 2 ** (num_tries - 1) * random.uniform(0.5, 1.0))  # noqa: S311 - spreads the waiting, no secret
 
     def _counted(self, once: Callable[[Params], T], path: str, params: Params) -> T:
         if not self.ledger:

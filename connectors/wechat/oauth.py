@@ -84,7 +84,7 @@ class ComponentRoute:
         """With the component's token."""
         params = {"appid": self.app_id, **params, "component_appid": self._component.app_id}
         path = self._paths[step]
-        return self._component.client.call("GET", path, params=params, token="component_access_token", idempotent=False)  # noqa: S106
+        return self._component.client.call("GET", path, params=params, token="component_access_token", idempotent=False)  # noqa: S106 - a name, no secret
 
 
 @dataclass(frozen=True)

@@ -251,7 +251,7 @@ class PayClient:
                 is_worth = isinstance(error, TransportFailed) or error.status >= 500
                 if error.permanent or not is_worth or num_tries >= NUM_TRIES:
                     raise
-            self._sleep(TRY_AGAIN_SECONDS * 2 ** (num_tries - 1) * random.uniform(0.5, 1.0))  # noqa: S311
+            self._sleep(TRY_AGAIN_SECONDS * 2 ** (num_tries - 1) * random.uniform(0.5, 1.0))  # noqa: S311 - spreads the waiting, no secret
             num_tries += 1
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def _order(merchant: Merchant, body: dict[str, Any]) -> Order:
     for order in merchant.orders.values():
         if order.transaction_id and body.get("transaction_id") == order.transaction_id:
             return order
-    order = merchant.orders.get(str(body.get("out_trade_no", "")))  # type: ignore[assignment]
+    order = merchant.orders.get(str(body.get("out_trade_no", "")))  # type: ignore[assignment]  # may be absent, the next line says
     if order is None:
         raise PayError(404, "RESOURCE_NOT_EXISTS", "no such order")
     return order

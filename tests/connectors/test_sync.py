@@ -11,6 +11,7 @@ from accounts.tenancy import tenant_scope
 from audience.models import Contact, Event, Identity
 from catalog.models import Item
 from common.errors import Conflict
+from connectors import totals
 from connectors.clients import client_for
 from connectors.models import ApiUsage, ConnectedAccount, Follower, PlatformTag, PlatformTotal, SyncRun
 from connectors.secrets import seal
@@ -219,6 +220,23 @@ def test_totals_are_kept_as_totals_and_touch_no_person(fetch, account, brand, pl
     fetch(Kind.STATISTICS)
     with tenant_scope(brand):
         assert PlatformTotal.objects.count() == num
+
+
+def test_totals_of_an_article_carry_its_title(fetch, account, brand, platform):
+    with tenant_scope(brand):
+        client = client_for(account)
+    platform.advance(-3 * 86_400)
+    cover = materials.upload_permanent(client, materials.MediaKind.IMAGE, picture())
+    publishing.publish(
+        client, drafts.add_draft(client, articles.Article("春茶上新", "<p>明前龙井</p>", cover.media_id))
+    )
+    platform.advance(120)
+    platform.advance(3 * 86_400)
+    fetch(Kind.STATISTICS)
+    with tenant_scope(brand):
+        found = PlatformTotal.objects.filter(report="articles")
+        assert {row.measures["title"] for row in found} == {"春茶上新"}
+        assert totals.of(account)["articles"][0]["title"] == "春茶上新"
 
 
 def test_markup_is_read_as_words():

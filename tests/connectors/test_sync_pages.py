@@ -6,7 +6,8 @@ from django.utils import timezone
 
 from accounts.models import Role
 from accounts.tenancy import tenant_scope
-from connectors.models import PlatformTag, PlatformTotal, SyncRun
+from connectors.models import ConnectedAccount, PlatformTag, PlatformTotal, SyncRun
+from connectors.secrets import seal
 from connectors.sync import runs
 
 
@@ -73,8 +74,7 @@ def test_totals_say_that_they_are_the_platforms(account, as_owner, brand):
     rows = [
         ("followers", "", {"num_followers": 1234}),
         ("follows", "search", {"num_new": 5, "num_lost": 2}),
-        ("articles", "2_1", {"title": "春茶上新", "num_readers": 4321, "num_likes": 3, "finish_rate": 0.4}),
-        ("shares", "2_1", {"title": "春茶上新", "num_sharers": 77}),
+        ("articles", "2_1", {"title": "春茶上新", "num_readers": 4321, "num_sharers": 77, "finish_rate": 0.4}),
         ("messages", "1", {"num_people": 2, "num_messages": 9}),
     ]
     with tenant_scope(brand):
@@ -87,3 +87,19 @@ def test_totals_say_that_they_are_the_platforms(account, as_owner, brand):
     assert "4,321" in page or "4321" in page
     assert "77" in page
     assert "chart-followers" in page
+
+
+def test_a_tag_made_on_the_page_exists_on_wechat_and_a_second_of_its_name_is_refused(
+    brand, platform, settings, as_owner
+):
+    settings.SIMULATOR_URL = platform.url
+    remote = platform.add_account(kind="service", verified=True)
+    with tenant_scope(brand):
+        account = ConnectedAccount(app_id=remote.app_id, name="x", kind="service", is_verified=True, is_simulated=True)
+        seal(account, "app_secret", remote.secret)
+        account.save()
+    assert "标签已在微信中创建" in as_owner.post(url(account, "tags/"), {"name": "会员"}, follow=True).text
+    as_owner.post(url(account, "tags/"), {"name": "会员"})
+    as_owner.post(url(account, "tags/"), {"name": "字" * 31})
+    with tenant_scope(brand):
+        assert [tag.name for tag in PlatformTag.objects.all()] == ["会员"]
