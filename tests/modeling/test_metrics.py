@@ -6,8 +6,9 @@ import pytest
 from modeling.evaluation import find_top_items
 from modeling.metrics import (
     bootstrap_mean_difference,
-    calibration_error,
+    classification_intervals,
     classification_metrics,
+    expected_calibration_error,
     ndcg_per_user,
     rank_metrics,
     rank_targets,
@@ -67,8 +68,28 @@ def test_nothing_predicted_positive_gives_zero_not_an_error() -> None:
 
 
 def test_calibration_error_is_the_gap_of_equal_bins() -> None:
-    assert calibration_error(np.array([0, 1, 0, 1]), np.array([0.5, 0.5, 0.5, 0.5]), num_bins=1) == 0.0
-    assert calibration_error(np.array([0, 0, 1, 1]), np.array([0.2, 0.2, 0.7, 0.7]), 2) == pytest.approx(0.25)
+    assert expected_calibration_error(np.array([0, 1, 0, 1]), np.array([0.5, 0.5, 0.5, 0.5])) == 0.0
+    labels, probabilities = np.array([0, 0, 1, 1]), np.array([0.2, 0.2, 0.7, 0.7])
+    assert expected_calibration_error(labels, probabilities, 2) == pytest.approx(0.25)
+    assert expected_calibration_error(labels, probabilities, 2, equal_mass=False) == pytest.approx(0.25)
+    assert np.isnan(expected_calibration_error(np.array([]), np.array([])))
+
+
+def test_equal_answers_are_never_split_among_bins() -> None:
+    labels = np.repeat([0, 1], 500)
+    assert expected_calibration_error(labels, np.full(1000, 0.5)) == 0.0
+
+
+def test_intervals_hold_the_values_and_have_the_normal_width() -> None:
+    generator = np.random.default_rng(2)
+    truth = generator.random(4000)
+    labels = (generator.random(4000) < truth).astype(int)
+    metrics, intervals = classification_metrics(labels, truth), classification_intervals(labels, truth)
+    assert set(intervals) == set(metrics)
+    assert all(intervals[name][0] < metrics[name] < intervals[name][1] for name in metrics if name != "ece")
+    assert metrics["auc"] == pytest.approx(roc_auc(labels, truth))
+    width = intervals["accuracy"][1] - intervals["accuracy"][0]
+    assert width == pytest.approx(2 * 1.96 * np.sqrt(0.75 * 0.25 / 4000), rel=0.2)
 
 
 def test_bootstrap_interval_holds_the_mean_and_has_the_normal_width() -> None:
