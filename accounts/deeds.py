@@ -20,6 +20,7 @@ SENTENCES: dict[str, Any] = {
     "account": gettext_lazy("Account %(value)s"),
     "app_id": gettext_lazy("AppID %(value)s"),
     "basis": gettext_lazy("On the ground of %(value)s"),
+    "budget_minutes": gettext_lazy("%(value)s minutes of training at most"),
     "delimiter": gettext_lazy("Columns separated by %(value)s"),
     "due_at": gettext_lazy("Due %(value)s"),
     "encoding": gettext_lazy("Read as %(value)s"),
@@ -50,6 +51,7 @@ SENTENCES: dict[str, Any] = {
     "state": gettext_lazy("Now: %(value)s"),
     "tag": gettext_lazy("Tag “%(value)s”"),
     "target": gettext_lazy("Leads to %(value)s"),
+    "trial": gettext_lazy("Trial %(value)s"),
     "verified": gettext_lazy("Verified: %(value)s"),
 }
 WORDS: dict[str, Any] = {
@@ -68,6 +70,9 @@ WORDS: dict[str, Any] = {
     "training": pgettext_lazy("detail of a deed", "model training"),
     "next_item": pgettext_lazy("detail of a deed", "next items"),
     "engagement": pgettext_lazy("detail of a deed", "conversion"),
+    "search": pgettext_lazy("detail of a deed", "search for better settings"),
+    "learning_curve": pgettext_lazy("detail of a deed", "forecast for more data"),
+    "cross_validation": pgettext_lazy("detail of a deed", "cross-validation"),
     "service": pgettext_lazy("detail of a deed", "service account"),
     "subscription": pgettext_lazy("detail of a deed", "subscription account"),
     "miniprogram": pgettext_lazy("detail of a deed", "mini program"),

@@ -53,6 +53,7 @@ VERBS: dict[str, Any] = {
     "set_state": pgettext_lazy("deed", "Changed the state"),
     "start": pgettext_lazy("deed", "Started"),
     "sync": pgettext_lazy("deed", "Fetched"),
+    "train_with": pgettext_lazy("deed", "Trained with the settings of"),
     "undo": pgettext_lazy("deed", "Undid"),
     "undo_merge": pgettext_lazy("deed", "Took a merge apart"),
     "update": pgettext_lazy("deed", "Changed"),
@@ -77,6 +78,7 @@ THINGS: dict[str, Any] = {
     "tracked_link": pgettext_lazy("trail", "Tracked link"),
     "tracking_key": pgettext_lazy("trail", "Tracking key"),
     "pushes": pgettext_lazy("trail", "Pushes"),
+    "study": pgettext_lazy("trail", "Study of models"),
     "training_run": pgettext_lazy("trail", "Training run"),
 }
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_noop
 
 from modeling.errors import ConfigInvalid
 from modeling.models import Purpose
+from modeling.search_space import SearchRange, between, by_factor, one_of
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Hyperparameter:
     help_text: Any
     low: float
     high: float
+    search: SearchRange | None = None
+    """What a search tries; None keeps the preset's value."""
 
     @property
     def is_whole(self) -> bool:
@@ -63,26 +66,35 @@ _NEXT_ITEM = (
     Hyperparameter(
         "learning_rate", "trainer", _("Learning rate"),
         _("How big the steps are. Too high and the loss jumps, too low and it takes long."), 0.00001, 0.1,
+        search=by_factor(0.0005, 0.01),
     ),
     Hyperparameter(
-        "batch_events", "trainer", _("Events per step"), _("More is steadier and needs more memory."), 256, 65536
+        "batch_events", "trainer", _("Events per step"), _("More is steadier and needs more memory."), 256, 65536,
+        search=one_of(1024, 2048, 4096, 8192),
     ),
     Hyperparameter(
         "weight_decay", "trainer", _("Weight decay"),
         _("Pulls weights towards zero, against learning by heart."), 0.0, 1.0,
+        search=by_factor(0.0001, 0.3),
     ),
     Hyperparameter(
         "width", "transformer", _("Width"),
         _("Numbers that describe each item. Wider knows more and needs more data."), 8, 512,
+        search=one_of(32, 48, 64, 96, 128),
     ),
-    Hyperparameter("num_blocks", "transformer", _("Blocks"), _("Layers of attention."), 1, 8),
-    Hyperparameter("num_heads", "transformer", _("Heads"), _("Views per layer; must divide the width."), 1, 8),
+    Hyperparameter("num_blocks", "transformer", _("Blocks"), _("Layers of attention."), 1, 8, search=between(1, 4)),
     Hyperparameter(
-        "max_events", "transformer", _("History length"), _("How many of a follower's newest acts are read."), 5, 500
+        "num_heads", "transformer", _("Heads"), _("Views per layer; must divide the width."), 1, 8,
+        search=one_of(1, 2, 4),
+    ),
+    Hyperparameter(
+        "max_events", "transformer", _("History length"), _("How many of a follower's newest acts are read."), 5, 500,
+        search=one_of(25, 50, 100, 200),
     ),
     Hyperparameter(
         "dropout", "transformer", _("Dropout"),
         _("Share of signals hidden while training, against learning by heart."), 0.0, 0.8,
+        search=between(0.0, 0.6),
     ),
 )  # fmt: skip
 _ENGAGEMENT = (
@@ -97,22 +109,37 @@ _ENGAGEMENT = (
     Hyperparameter(
         "learning_rate", "trainer", _("Learning rate"),
         _("How big the steps are. Too high and the loss jumps, too low and it takes long."), 0.00001, 0.1,
+        search=by_factor(0.0002, 0.02),
     ),
     Hyperparameter(
-        "batch_rows", "trainer", _("Followers per step"), _("More is steadier and needs more memory."), 8, 4096
+        "batch_rows", "trainer", _("Followers per step"), _("More is steadier and needs more memory."), 8, 4096,
+        search=one_of(32, 64, 128, 256),
     ),
     Hyperparameter(
         "weight_decay", "trainer", _("Weight decay"),
         _("Pulls weights towards zero, against learning by heart."), 0.0, 1.0,
+        search=by_factor(0.00001, 0.3),
     ),
-    Hyperparameter("hidden_1", "network", _("First hidden layer"), _("Number of its neurons."), 2, 1024),
-    Hyperparameter("hidden_2", "network", _("Second hidden layer"), _("Number of its neurons."), 2, 1024),
+    Hyperparameter(
+        "hidden_1", "network", _("First hidden layer"), _("Number of its neurons."), 2, 1024,
+        search=one_of(16, 32, 64, 128, 256),
+    ),
+    Hyperparameter(
+        "hidden_2", "network", _("Second hidden layer"), _("Number of its neurons."), 2, 1024,
+        search=one_of(8, 16, 32, 64, 128),
+    ),
     Hyperparameter(
         "dropout", "network", _("Dropout"),
         _("Share of signals hidden while training, against learning by heart."), 0.0, 0.8,
+        search=between(0.0, 0.6),
     ),
 )  # fmt: skip
 HYPERPARAMETERS: dict[str, tuple[Hyperparameter, ...]] = {
     Purpose.NEXT_ITEM.value: _NEXT_ITEM,
     Purpose.ENGAGEMENT.value: _ENGAGEMENT,
 }
+
+
+def search_space(purpose: str) -> dict[str, SearchRange]:
+    """The settings of a purpose that a search tries, by name."""
+    return {one.name: one.search for one in HYPERPARAMETERS[purpose] if one.search is not None}

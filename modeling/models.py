@@ -124,3 +124,86 @@ class ModelVersion(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.purpose} v{self.number} {self.kind}"
+
+
+class Study(TenantModel):
+    """Many small fits that answer one question; its rows of `Trial` are what a killed study goes on from."""
+
+    class Kind(models.TextChoices):
+        SEARCH = "search", _("Search for better settings")
+        LEARNING_CURVE = "learning_curve", _("Is my data enough?")
+        CROSS_VALIDATION = "cross_validation", _("Cross-validation")
+
+    code = models.CharField(max_length=16, default=new_code)
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    purpose = models.CharField(max_length=12, choices=Purpose.choices)
+    preset = models.CharField(max_length=12)
+    changes = models.JSONField(default=dict)
+    """What differs from the preset, by name, for `runs.plan`."""
+    config = models.JSONField(default=dict)
+    dataset_config = models.JSONField(default=dict)
+    options = models.JSONField(default=dict)
+    """What its kind needs: families, space, pruning, trials; shares and seeds; folds."""
+    budget_minutes = models.PositiveSmallIntegerField()
+    """Training time of all its fits together at most."""
+    seed = models.PositiveIntegerField(default=0)
+    dataset = TenantForeignKey(Dataset, null=True, on_delete=models.PROTECT, related_name="studies")
+    """Set by the worker once the data is extracted."""
+    data_fingerprint = models.CharField(max_length=64, blank=True)
+    job = TenantForeignKey(Job, on_delete=models.PROTECT, related_name="+")
+    result = models.JSONField(default=dict)
+    created_by = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "code"], name="study_code"),
+            models.CheckConstraint(condition=models.Q(budget_minutes__gt=0), name="study_has_budget"),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=["search", "learning_curve", "cross_validation"]), name="study_kind"
+            ),
+        ]
+        indexes = [models.Index(fields=["tenant", "-created_at"], name="study_newest")]
+        verbose_name_plural = "studies"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.code}"
+
+
+class Trial(TenantModel):
+    """One fit of a study: what was tried, how it went epoch by epoch, what it brought."""
+
+    class State(models.TextChoices):
+        RUNNING = "running", _("Running")
+        COMPLETE = "complete", pgettext_lazy("trial", "Complete")
+        PRUNED = "pruned", pgettext_lazy("trial", "Stopped early")
+        FAILED = "failed", _("Failed")
+
+    study = TenantForeignKey(Study, on_delete=models.CASCADE, related_name="trials")
+    number = models.PositiveIntegerField()
+    family = models.CharField(max_length=32, blank=True)
+    settings = models.JSONField(default=dict)
+    steps = models.JSONField(default=list)
+    """[epoch, validation objective], oldest first."""
+    value = models.FloatField(null=True)
+    """Best validation objective."""
+    metrics = models.JSONField(default=dict)
+    attributes = models.JSONField(default=dict)
+    """What the pruner noted down."""
+    seconds = models.FloatField(default=0.0)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.RUNNING)
+    error_template = models.CharField(max_length=500, blank=True)
+    error_context = models.JSONField(default=dict)
+    started_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "study", "number"], name="trial_once"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=["running", "complete", "pruned", "failed"]), name="trial_state"
+            ),
+        ]
+        ordering = ["number"]
+
+    def __str__(self) -> str:
+        return f"{self.study_id} trial {self.number}"

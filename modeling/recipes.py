@@ -5,7 +5,7 @@ Stage: training. Reads the brand in scope; writes datasets and fitted models bel
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,11 +28,12 @@ from modeling.engagement_extract import EngagementExtractConfig, EngagementFrame
 from modeling.errors import ConfigInvalid
 from modeling.gate import MIN_UNITS
 from modeling.hyperparameters import HYPERPARAMETERS
-from modeling.models import Purpose, TrainingRun
+from modeling.models import Purpose, Study, TrainingRun
 from modeling.pipeline_config import PipelineConfig
 from modeling.progress import OnProgress, ShouldStop
 from modeling.readiness import Readiness
 from modeling.simple_models import fit_simple_models
+from modeling.trials import Fit, Sample, fit_engagement, fit_next_item
 
 PRESETS = ("quick", "standard")
 """What people choose from."""
@@ -89,6 +90,20 @@ class Recipe(Protocol):
         """Fit and compare, continuing from what `directory` holds."""
         ...
 
+    def settings(self, names: Sequence[str]) -> dict[str, Any]:
+        """Its hyper-parameters, those named."""
+        ...
+
+    def with_settings(self, settings: Mapping[str, Any]) -> Recipe:
+        """The same with some hyper-parameters replaced, by name; raises ConfigInvalid."""
+        ...
+
+    def fit_one(
+        self, dataset: Path, sample: Sample | None, directory: Path, on_progress: OnProgress, should_stop: ShouldStop
+    ) -> Fit:
+        """Fit the deep model alone, by all contacts or a sample of them, measured on the validation stage only."""
+        ...
+
 
 @dataclass(frozen=True)
 class NextItemRecipe:
@@ -100,14 +115,12 @@ class NextItemRecipe:
 
     @classmethod
     def make(cls, preset: str, changes: Mapping[str, Any]) -> NextItemRecipe:
-        config = changed(PipelineConfig.preset("quick" if preset == SIMPLE else preset), Purpose.NEXT_ITEM, changes)
-        if config.transformer.width % config.transformer.num_heads:
-            raise ConfigInvalid(_("The width must be a multiple of the number of heads."))
+        config = PipelineConfig.preset("quick" if preset == SIMPLE else preset)
         trainer = replace(config.trainer, num_threads=settings.TRAINING_THREADS)
-        return cls(replace(config, trainer=trainer), DatasetConfig(), preset == SIMPLE)
+        return cls(replace(config, trainer=trainer), DatasetConfig(), preset == SIMPLE).with_settings(changes)
 
     @classmethod
-    def stored(cls, run: TrainingRun) -> NextItemRecipe:
+    def stored(cls, run: TrainingRun | Study) -> NextItemRecipe:
         config, data_config = PipelineConfig.from_dict(run.config), DatasetConfig.from_dict(run.dataset_config)
         return cls(config, data_config, run.preset == SIMPLE)
 
@@ -132,6 +145,22 @@ class NextItemRecipe:
         from modeling.pipeline import fit_next_item_models  # torch
 
         return _outcome(fit_next_item_models(loaded, config, directory, on_progress, should_stop), config.split)
+
+    def settings(self, names: Sequence[str]) -> dict[str, Any]:
+        return read_settings(self.config, Purpose.NEXT_ITEM, names)
+
+    def with_settings(self, settings: Mapping[str, Any]) -> NextItemRecipe:
+        config = changed(self.config, Purpose.NEXT_ITEM, settings)
+        if config.transformer.width % config.transformer.num_heads:
+            raise ConfigInvalid(_("The width must be a multiple of the number of heads."))
+        return replace(self, config=config)
+
+    def fit_one(
+        self, dataset: Path, sample: Sample | None, directory: Path, on_progress: OnProgress, should_stop: ShouldStop
+    ) -> Fit:
+        loaded = datasets.load_dataset(dataset)
+        config = replace(self.config, split=self._measurable_split(loaded))
+        return fit_next_item(loaded, config, sample, directory, on_progress, should_stop)
 
     def _measurable_split(self, dataset: datasets.Dataset) -> str:
         """The wanted split; leave-one-out, which measures everybody, when the newest behaviour has too few people."""
@@ -166,7 +195,7 @@ class EngagementRecipe:
         return cls(config, EngagementDataConfig(extract_config))
 
     @classmethod
-    def stored(cls, run: TrainingRun) -> EngagementRecipe:
+    def stored(cls, run: TrainingRun | Study) -> EngagementRecipe:
         return cls(EngagementConfig.from_dict(run.config), EngagementDataConfig.from_dict(run.dataset_config))
 
     def readiness(self) -> Readiness:
@@ -193,6 +222,18 @@ class EngagementRecipe:
             version.metrics["test"] |= _confusion(version.directory, loaded)
         return _outcome(outcome)
 
+    def settings(self, names: Sequence[str]) -> dict[str, Any]:
+        return read_settings(self.config, Purpose.ENGAGEMENT, names)
+
+    def with_settings(self, settings: Mapping[str, Any]) -> EngagementRecipe:
+        return replace(self, config=changed(self.config, Purpose.ENGAGEMENT, settings))
+
+    def fit_one(
+        self, dataset: Path, sample: Sample | None, directory: Path, on_progress: OnProgress, should_stop: ShouldStop
+    ) -> Fit:
+        loaded = load_engagement_dataset(dataset)
+        return fit_engagement(loaded, self.config, sample, directory, on_progress, should_stop)
+
 
 def _confusion(directory: Path, dataset: EngagementDataset) -> dict[str, float]:
     """Right and wrong answers of a fitted classifier on the test rows, at a probability of one half."""
@@ -213,8 +254,19 @@ _RECIPES: dict[str, type[NextItemRecipe] | type[EngagementRecipe]] = {
 }
 
 
-def recipe_for(run: TrainingRun) -> Recipe:
-    """The recipe of a stored run."""
+_FAMILIES: dict[str, tuple[str, ...]] = {
+    Purpose.NEXT_ITEM.value: ("transformer",),
+    Purpose.ENGAGEMENT.value: ("engagement_dnn",),
+}
+
+
+def families_of(purpose: str) -> tuple[str, ...]:
+    """The kinds of deep models that `fit_one` fits for a purpose, the preset's first."""
+    return _FAMILIES[purpose]
+
+
+def recipe_for(run: TrainingRun | Study) -> Recipe:
+    """The recipe of a stored run or study."""
     return _RECIPES[run.purpose].stored(run)
 
 
@@ -242,8 +294,13 @@ def changed(config: Any, purpose: str, changes: Mapping[str, Any]) -> Any:
 
 def preset_values(purpose: str, preset: str) -> dict[str, Any]:
     """The values of the hyper-parameters in a preset."""
-    config = _RECIPES[purpose].make(preset, {}).config.to_dict()
-    return {parameter.name: parameter.read(config) for parameter in HYPERPARAMETERS[purpose]}
+    return make_recipe(purpose, preset, {}).settings([parameter.name for parameter in HYPERPARAMETERS[purpose]])
+
+
+def read_settings(config: JsonConfig, purpose: str, names: Sequence[str]) -> dict[str, Any]:
+    """The hyper-parameters of a configuration, those named."""
+    values = config.to_dict()
+    return {one.name: one.read(values) for one in HYPERPARAMETERS[purpose] if one.name in names}
 
 
 def _counts(info: JsonConfig) -> dict[str, Any]:

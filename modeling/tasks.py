@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from accounts.jobs import Lease, job_task
-from modeling import runs, training_jobs
+from modeling import runs, studies, study_jobs, training_jobs
 from modeling.runs import DEEP_TASK, SIMPLE_TASK
 
 
@@ -17,6 +17,12 @@ def train(lease: Lease) -> None:
 def train_simple(lease: Lease) -> None:
     """Fit the simple models."""
     training_jobs.train(lease)
+
+
+@job_task(studies.TASK)
+def study(lease: Lease) -> None:
+    """Search settings, draw a learning curve or cross-validate."""
+    study_jobs.work(lease)
 
 
 @shared_task(name="modeling.tasks.start_simple_after_imports", ignore_result=True)

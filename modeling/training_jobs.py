@@ -26,7 +26,7 @@ from common.errors import FanwiseError, JobCancelled
 from common.text import new_code
 from modeling import versions
 from modeling.errors import ModelingError, TrainingCancelled
-from modeling.models import Dataset, TrainingPoint, TrainingRun
+from modeling.models import Dataset, Study, TrainingPoint, TrainingRun
 from modeling.progress import TrainingPoint as Point
 from modeling.recipes import Outcome, Recipe, recipe_for
 from modeling.storage import hash_file
@@ -69,7 +69,7 @@ def train(lease: Lease) -> None:
     if run.dataset is None:
         _log(lease, run, STAGES["extract"])
         lease.progress(0, 0, STAGES["extract"])
-        _extract(lease, run, recipe)
+        freeze_data(lease, run, recipe)
         _log(lease, run, STAGES["start"])
     else:
         _log(lease, run, _("Going on where the last attempt stopped"))
@@ -77,7 +77,7 @@ def train(lease: Lease) -> None:
     try:
         assert run.dataset is not None
         dataset = Path(settings.MODEL_DIR) / run.dataset.directory
-        with _explained():
+        with explained():
             outcome = recipe.fit(dataset, run_directory(run), Reporter(lease, run), lease.should_stop)
     except TrainingCancelled:
         lease.check()
@@ -88,7 +88,7 @@ def train(lease: Lease) -> None:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
     """Give the core's errors the sentence that the site shows."""
     try:
         yield
@@ -101,14 +101,14 @@ def run_directory(run: TrainingRun) -> Path:
     return Path(settings.MODEL_DIR) / f"{run.tenant_id}/runs/{run.code}"
 
 
-def _extract(lease: Lease, run: TrainingRun, recipe: Recipe) -> None:
+def freeze_data(lease: Lease, run: TrainingRun | Study, recipe: Recipe) -> None:
     """Freeze the brand's data as a dataset, or find that just this dataset exists, and tie the run to it."""
     scratch = Path(settings.MODEL_DIR) / f"{lease.tenant_id}/datasets/.{run.code}-{new_code()}"
     with tenant_scope(lease.tenant_id):
         fingerprint = recipe.fingerprint()
         frames = recipe.read()
     try:
-        with _explained():
+        with explained():
             content_hash, counts = recipe.write(scratch, frames)
         target = scratch.with_name(content_hash)
         _keep_dataset(scratch, target)

@@ -11,7 +11,7 @@ def hints(monkeypatch, settings):
     settings.JOB_HEARTBEAT_SECONDS = 600
     sent = []
 
-    def note(task, args, queue, retry):
+    def note(task, args, queue, retry, **options):
         sent.append((task, args, queue))
 
     monkeypatch.setattr(jobs.current_app, "send_task", note)
