@@ -35,6 +35,12 @@ SCOPE_LABELS = {
     "models:write": _("Train, promote and roll back models"),
     "profiles:read": _("Read profiles"),
     "recommendations:read": _("Get recommendations"),
+    "accounts:read": _("Read connected accounts, their followers, QR codes, menus and totals"),
+    "accounts:write": _("Fetch from accounts, make QR codes, set menus, publish articles"),
+    "accounts:connect": _("Connect accounts by AppID and AppSecret"),
+    "messages:read": _("Read messages and the ways to reach contacts"),
+    "links:read": _("Read tracked links and their clicks"),
+    "links:write": _("Make tracked links"),
 }
 
 

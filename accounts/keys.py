@@ -17,7 +17,8 @@ from common.queries import fetch_prepared
 
 SCOPES = (
     "contacts:read", "contacts:write", "items:read", "items:write", "events:write", "imports:read", "imports:write",
-    "models:read", "models:write", "profiles:read", "recommendations:read",
+    "models:read", "models:write", "profiles:read", "recommendations:read", "accounts:read", "accounts:write",
+    "accounts:connect", "messages:read", "links:read", "links:write",
 )  # fmt: skip
 _SEEN_EVERY = timedelta(minutes=1)
 _KEY = ("id", "tenant_id", "name", "prefix", "digest", "scopes", "last_used_at")

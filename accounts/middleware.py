@@ -62,8 +62,14 @@ class ApiMiddleware:
             kwargs = {**kwargs, "external_id": request.GET["external_id"]}
         request.api_key, request.tenant = key, key.tenant
         request.actor = Actor.key(key, client_ip(request))
-        with tenant_scope(key.tenant):
+        with nullcontext() if _enters_scopes_itself(view, request.method) else tenant_scope(key.tenant):
             return view(request, *args, **kwargs)
+
+
+def _enters_scopes_itself(view: Any, method: str) -> bool:
+    """Whether the method of the API that answers is marked so; a view of the API is a viewset with `actions`."""
+    action = getattr(view, "actions", {}).get("get" if method == "HEAD" else method.lower(), "")
+    return hasattr(getattr(view, "cls", None), action) and hasattr(getattr(view.cls, action), "enters_scopes_itself")
 
 
 class TenantMiddleware:

@@ -33,6 +33,11 @@ def current_tenant_id() -> int:
     return tenant_id
 
 
+def is_in_scope() -> bool:
+    """Whether a tenant scope, and so its transaction, is running."""
+    return bool(_current.get())
+
+
 @contextmanager
 def tenant_scope(tenant: "Tenant | int") -> Iterator[None]:
     """Run the block in one transaction that sees and writes this tenant's rows only. Scopes nest."""

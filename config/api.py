@@ -6,7 +6,7 @@ from json import JSONDecodeError
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, ValidationError
-from django.db import DataError, connection, transaction
+from django.db import DataError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLPattern, URLResolver, include, path
 from django.utils.translation import gettext as _
@@ -18,12 +18,16 @@ from rest_framework.routers import SimpleRouter
 from rest_framework.views import exception_handler
 
 from accounts.middleware import API_PREFIX
+from accounts.tenancy import is_in_scope
 from audience.api import ContactViewSet, EventViewSet
 from audience.import_api import ImportViewSet
 from catalog.api import ItemViewSet
 from common.errors import BadInput, Conflict, FanwiseError, NotEnoughData
 from common.translation import explain
+from connectors.api.urls import urlpatterns as connections
+from connectors.problems import PlatformFailed
 from connectors.tracking.api import ContactTokenViewSet
+from connectors.wechat.errors import Refused, TransportFailed
 from modeling.api import DatasetViewSet, RunViewSet, VersionViewSet
 from recommendations.api import ProfileViewSet, RecommendationViewSet
 
@@ -39,11 +43,10 @@ _UNUSABLE = (DataError, UnicodeEncodeError, RecursionError, ValidationError)
 
 def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
     """Every error as `{"code", "detail", "fields"?}`; nothing of a failed call stays in the database."""
-    if connection.in_atomic_block:
+    if is_in_scope():  # a call that enters scopes itself has left them by now
         transaction.set_rollback(True)
     if isinstance(error, FanwiseError):
-        code = next((number for kind, number in _STATUS if isinstance(error, kind)), status.HTTP_400_BAD_REQUEST)
-        return Response({"code": error.code, "detail": explain(error)}, status=code)
+        return Response({"code": error.code, "detail": explain(error)}, status=_status(error))
     if isinstance(error, RequestDataTooBig):
         body = {"code": "too_large", "detail": _("The body is too large. Send fewer rows at a time.")}
         return Response(body, status=status.HTTP_413_REQUEST_ENTITY_TOO_LARGE)
@@ -60,6 +63,13 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
         return Response(body, status=status.HTTP_500_INTERNAL_SERVER_ERROR)
     known.data = {"code": _code(error), "detail": _detail(error, known.data)}
     return known
+
+
+def _status(error: FanwiseError) -> int:
+    """502 for what WeChat refused or did not answer; what our own checks find is the caller's to mend."""
+    if isinstance(error, PlatformFailed) and isinstance(error.why, (Refused, TransportFailed)):
+        return status.HTTP_502_BAD_GATEWAY
+    return next((number for kind, number in _STATUS if isinstance(error, kind)), status.HTTP_400_BAD_REQUEST)
 
 
 def answer_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -108,7 +118,7 @@ predictions: list[URLPattern | URLResolver] = [
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("v1/", include((predictions + router.urls, "api"))),
+    path("v1/", include((predictions + connections + router.urls, "api"))),
     path("schema/", SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]), name="api_schema"),
     path(
         "docs/",

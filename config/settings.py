@@ -242,8 +242,8 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Fanwise API",
     "VERSION": "1",
-    "DESCRIPTION": "Contacts, items, events, imports, datasets, training runs, model versions, profiles and "
-    "recommendations of one brand. The brand follows from the API key.",
+    "DESCRIPTION": "Contacts, items, events, imports, datasets, training runs, model versions, profiles, "
+    "recommendations and connected accounts of one brand. The brand follows from the API key.",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -259,6 +259,15 @@ SPECTACULAR_SETTINGS = {
         "ConsentState": "audience.models.Consent.State",
         "ModelStage": "modeling.models.ModelVersion.Stage",
         "ModelPurpose": "modeling.models.Purpose",
+        "AccountKind": "connectors.models.ConnectedAccount.Kind",
+        "AccountRoute": "connectors.models.ConnectedAccount.Route",
+        "AccountState": "connectors.models.ConnectedAccount.State",
+        "SyncKind": "connectors.models.SyncRun.Kind",
+        "QrCodePurpose": "connectors.models.QrCode.Purpose",
+        "MenuOrigin": "connectors.models.MenuVersion.Origin",
+        "PublicationState": "connectors.models.Publication.State",
+        "MessageDirection": "connectors.models.MessageLog.Direction",
+        "MessageState": "connectors.models.MessageLog.State",
     },
     "SERVE_PERMISSIONS": [],
     "SERVE_AUTHENTICATION": [],

@@ -55,16 +55,17 @@ class Counts:
 
 
 def create(
-    account: ConnectedAccount, *, name: str, purpose: str, tags: list[str], lives_days: int | None, by: Actor
-) -> QrCode:
+    account: ConnectedAccount, *, name: str, purpose: str, tags: list[str], lives_days: int | None, by: Actor,
+    scene: str = "",
+) -> QrCode:  # fmt: skip
     """Ask WeChat for a code: permanent (100,000 per account, never deletable) or one that lives up to 30 days.
 
     Raises PlatformFailed, for example when the account is no verified service account. Call it outside transactions: a
-    code that was made stays made.
+    code that was made stays made. With a `scene` of the caller's the same code is made once.
     """
     if account.kind != ConnectedAccount.Kind.SERVICE:
         raise Conflict("WeChat gives QR codes with a parameter to verified service accounts only.")
-    scene = f"fw_{new_code()}"
+    scene = scene or f"fw_{new_code()}"
     with explained():
         client = client_for(account)
         if lives_days is None:
@@ -72,11 +73,14 @@ def create(
         else:
             made = qrcodes.create_temporary(client, scene, lives_days * 86_400)
     with tenant_scope(account.brand_id):
-        row: QrCode = QrCode.objects.create(
-            account=account, name=name, purpose=purpose, scene=scene, tags=tags, ticket=made.ticket, url=made.url,
-            expires_at=made.expires_at, created_by=by.label[:200],
-        )  # fmt: skip
-        record(by, "create", "qr_code", row.code, name=name, purpose=purpose)
+        facts = {
+            "name": name, "purpose": purpose, "tags": tags, "ticket": made.ticket, "url": made.url,
+            "expires_at": made.expires_at, "created_by": by.label[:200],
+        }  # fmt: skip
+        found: tuple[QrCode, bool] = QrCode.objects.get_or_create(account=account, scene=scene, defaults=facts)
+        row, is_new = found
+        if is_new:
+            record(by, "create", "qr_code", row.code, name=name, purpose=purpose)
     return row
 
 

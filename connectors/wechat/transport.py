@@ -4,6 +4,7 @@ WeChat answers HTTP 200 for errors too, with `errcode` in a JSON object (fact sh
 asked-for bytes, did not come from it.
 """
 
+import atexit
 import json
 import logging
 import time
@@ -45,8 +46,10 @@ logging.getLogger("httpx").addFilter(_WithoutQuery())
 
 @cache
 def shared_http() -> httpx.Client:
-    """The connection pool of this process; follows no redirects."""
-    return httpx.Client(timeout=TIMEOUT, limits=httpx.Limits(max_connections=100, max_keepalive_connections=20))
+    """The connection pool of this process, closed when it ends; follows no redirects."""
+    client = httpx.Client(timeout=TIMEOUT, limits=httpx.Limits(max_connections=100, max_keepalive_connections=20))
+    atexit.register(client.close)
+    return client
 
 
 @dataclass(frozen=True)

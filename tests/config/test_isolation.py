@@ -21,6 +21,7 @@ from accounts.models import Membership
 from accounts.tenancy import tenant_scope
 from audience.models import Contact, ContactMerge, Import
 from catalog.models import Item
+from common.text import new_code
 from config.state import CHECKOUT
 from connectors.models import (
     ConnectedAccount,
@@ -31,6 +32,7 @@ from connectors.models import (
     Publication,
     QrCode,
     SyncRun,
+    TrackedLink,
 )
 from modeling.models import Dataset, ModelVersion, TrainingRun
 
@@ -59,6 +61,12 @@ def parameters(route):
 BRAND_ROUTES = [(clean(r), view) for r, view in routes() if "brand>" in r]
 API_ROUTES = [(clean(r), view) for r, view in routes() if clean(r).startswith("api/v1/")]
 OBJECT_API_ROUTES = [(r, view) for r, view in API_ROUTES if parameters(r)]
+
+
+@pytest.fixture(autouse=True)
+def _no_network(settings):
+    """WeChat does not answer: what would reach it ends as 502."""
+    settings.WECHAT_API_URL = "http://127.0.0.1:9"
 
 
 @pytest.fixture
@@ -100,6 +108,7 @@ def make_objects(tenant, user, mark):
             account=account, number=1, buttons=[{"name": mark, "type": "click", "key": "k"}]
         )
         publication = Publication.objects.create(account=account, job=job, media_id="m", title=mark)
+        link = TrackedLink.objects.create(code=new_code(10), name=mark, target="https://their.example/")
         key, _secret = keys.create(tenant, mark, ["items:read"], by)
         member = Membership.objects.get(tenant=tenant, user=user)
     return {
@@ -107,6 +116,7 @@ def make_objects(tenant, user, mark):
         "dataset": [dataset.code], "run": [run.code], "version": [version.code], "job": [job.code],
         "account": [account.code], "qr_code": [qr_code.code], "tag": [str(tag.pk)], "sync": [sync.code],
         "merge": [merge.code], "menu_version": [menu.code], "publication": [publication.code],
+        "link": [link.code],
         "key": [str(key.pk), key.prefix], "member": [str(member.pk)], "user": [str(user.pk)],
     }  # fmt: skip
 
@@ -144,6 +154,7 @@ def snapshot(other_brand):
             Publication,
             Conversation,
             MessageLog,
+            TrackedLink,
         )
         rows = [list(model.objects.order_by("pk").values()) for model in models]
     return rows, list(other_brand.memberships.values()), list(other_brand.api_keys.values("pk", "revoked_at", "name"))
@@ -285,7 +296,7 @@ def test_another_brands_ids_in_a_body_of_the_api_change_and_tell_nothing(
         for value in sent:
             body = bodies(schema, part, value)
             answer = getattr(api, method)(re.sub(r"{\w+}", own, address), body, content_type="application/json")
-            assert answer.status_code < 500, (own, body)
+            assert answer.status_code < 500 or answer.status_code == 502, (own, body)
             assert not tells_of_them(answer, sent), (own, body)
             if answer.status_code == 404:
                 break

@@ -1,0 +1,1 @@
+"""REST: connected accounts and what belongs to them."""
