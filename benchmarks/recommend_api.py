@@ -106,7 +106,7 @@ def make_model(item_ids: np.ndarray) -> Any:
     """A Transformer (d = 64, two blocks) and an item-kNN with 50 neighbours each, blended; random (seed 0)."""
     from modeling.blending import BlendRecommender
     from modeling.item_knn import ItemKnnRecommender
-    from modeling.transformer_config import TransformerConfig
+    from modeling.sequence_configs import TransformerConfig
     from modeling.transformer_numpy import TransformerRecommender
 
     config, generator, num_items = TransformerConfig(width=WIDTH), np.random.default_rng(0), len(item_ids)
@@ -238,7 +238,7 @@ def timed_ms(action: Callable[[], object]) -> float:
 
 def measure_in_turns(asker: Asker) -> tuple[list[float], list[float]]:
     """Milliseconds of requests and of the yardstick, taken in turns."""
-    vectors_ND = np.ascontiguousarray(asker.brand["model"].transformer.weights["items.weight"])
+    vectors_ND = np.ascontiguousarray(asker.brand["model"].deep.weights["items.weight"])
     users = np.random.default_rng(1).normal(size=(PER_ROUND, WIDTH)).astype(np.float32)
     requests: list[float] = []
     raws: list[float] = []

@@ -1,6 +1,6 @@
-"""Transformer, item-kNN and current popularity as one model, a weighted sum of logarithms:
+"""A network, item-kNN and current popularity as one model, a weighted sum of logarithms:
 
-log P(item | Transformer) + weight * log(kNN share + floor) + popularity weight * log(popularity share).
+log P(item | network) + weight * log(kNN share + floor) + popularity weight * log(popularity share).
 
 Stage: training (weights and floor are chosen on validation NDCG@10) and prediction.
 Shapes: B users, N items, T history events.
@@ -18,12 +18,16 @@ from numpy.typing import NDArray
 
 from modeling.artifacts import Artifact, load_artifact
 from modeling.configs import JsonConfig
+from modeling.deep_recommenders import DEEP_RECOMMENDERS
 from modeling.evaluation import BATCH_USERS, MeasuredUsers, mask_seen
 from modeling.explanations import explain_by_removal
 from modeling.histories import FloatArray, History, Int64Array
 from modeling.item_knn import ItemKnnRecommender
 from modeling.metrics import ndcg_per_user, rank_targets
-from modeling.transformer_numpy import TransformerRecommender, log_softmax
+from modeling.sequence_numpy import SequenceRecommender, log_softmax
+
+BLENDED = "_knn"
+"""Ends the kind of a blend; before it stands the network's family."""
 
 
 @dataclass(frozen=True)
@@ -31,29 +35,33 @@ class BlendConfig(JsonConfig):
     """What validation may choose from."""
 
     weights: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
-    """Weight of the kNN's log share; 0 is the Transformer alone."""
+    """Weight of the kNN's log share; 0 is the network alone."""
     floors: tuple[float, ...] = (1e-2, 1e-3, 1e-4)
     """Share given to items the kNN does not know, so that the logarithm stays finite."""
     popularity_weights: tuple[float, ...] = (0.0, 0.5, 1.0, 2.0, 4.0)
-    """Weight of the log share of recent popularity, which follows fashions faster than the Transformer."""
+    """Weight of the log share of recent popularity, which follows fashions faster than the network."""
 
 
 @dataclass(frozen=True)
 class BlendRecommender:
     """One servable version holding all members."""
 
-    transformer: TransformerRecommender
+    deep: SequenceRecommender
     item_knn: ItemKnnRecommender
     weight: float
     floor: float
     bias_N: FloatArray | None = None
     """Popularity weight * log popularity share; None when popularity has no part."""
-    kind = "transformer_knn"
+
+    @property
+    def kind(self) -> str:
+        """Registry name: the network's family and the kNN."""
+        return self.deep.kind + BLENDED
 
     @property
     def item_keys_N(self) -> Int64Array:
         """Both members share one item order."""
-        return self.transformer.item_keys_N
+        return self.deep.item_keys_N
 
     @classmethod
     def load(cls, directory: Path) -> Self:
@@ -63,8 +71,9 @@ class BlendRecommender:
     @classmethod
     def from_artifact(cls, artifact: Artifact) -> Self:
         """Wrap an opened artifact."""
+        family = artifact.kind.removesuffix(BLENDED)
         return cls(
-            TransformerRecommender.from_artifact(artifact.part("transformer")),
+            DEEP_RECOMMENDERS[family].from_artifact(artifact.part(family)),
             ItemKnnRecommender.from_artifact(artifact.part("item_knn")),
             artifact.config["weight"],
             artifact.config["floor"],
@@ -75,7 +84,7 @@ class BlendRecommender:
         """Config and arrays of both members, ready to publish."""
         config: dict[str, Any] = {"weight": self.weight, "floor": self.floor}
         arrays: dict[str, NDArray[Any]] = {"item_keys_N": self.item_keys_N}
-        for member in (self.transformer.to_artifact(), self.item_knn.to_artifact()):
+        for member in (self.deep.to_artifact(), self.item_knn.to_artifact()):
             config[member.kind] = member.config
             arrays |= {f"{member.kind}.{name}": array for name, array in member.arrays.items() if name != "item_keys_N"}
         if self.bias_N is not None:
@@ -84,7 +93,7 @@ class BlendRecommender:
 
     def scores(self, history: History) -> FloatArray:
         """scores_N; log-probabilities up to one constant, which ranking does not need."""
-        logits_N, knn_N = self.transformer.scores(history), self.item_knn.scores(history)
+        logits_N, knn_N = self.deep.scores(history), self.item_knn.scores(history)
         blended_N = combine_sparse(logits_N, knn_N, self.weight, self.floor)
         return blended_N if self.bias_N is None else np.asarray(blended_N + self.bias_N)
 
@@ -93,8 +102,8 @@ class BlendRecommender:
         return self.member_scores_many(histories)[2]
 
     def member_scores_many(self, histories: Sequence[History]) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """scores_BN of the Transformer, of the kNN and of the blend, each asked once."""
-        logits_BN, knn_BN = self.transformer.scores_many(histories), self.item_knn.scores_many(histories)
+        """scores_BN of the network, of the kNN and of the blend, each asked once."""
+        logits_BN, knn_BN = self.deep.scores_many(histories), self.item_knn.scores_many(histories)
         return logits_BN, knn_BN, self._combine(logits_BN, knn_BN)
 
     def _combine(self, logits: FloatArray, knn: FloatArray) -> FloatArray:
@@ -143,7 +152,7 @@ class BlendSetting:
 
 
 def choose_blend(
-    transformer: TransformerRecommender,
+    deep: SequenceRecommender,
     item_knn: ItemKnnRecommender,
     popularity_N: FloatArray,
     validation: MeasuredUsers,
@@ -156,7 +165,7 @@ def choose_blend(
     for start in range(0, len(validation.histories), BATCH_USERS):
         histories = validation.histories[start : start + BATCH_USERS]
         targets_B = validation.targets_B[start : start + BATCH_USERS]
-        logits_BN, knn_BN = transformer.scores_many(histories), item_knn.scores_many(histories)
+        logits_BN, knn_BN = deep.scores_many(histories), item_knn.scores_many(histories)
         mask_seen(logits_BN, histories)
         for row, (weight, floor) in enumerate(pairs):
             blended_BN = combine(logits_BN, knn_BN, weight, floor)

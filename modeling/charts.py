@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from modeling.labels import kind_label
 from modeling.models import Purpose, TrainingPoint, TrainingRun
 
 MAX_POINTS = 400
@@ -21,8 +22,10 @@ def loss_chart(points: Sequence[TrainingPoint]) -> dict[str, Any]:
     ends = [point for point in points if point.values["metrics"]]
     within = [point for point in points if not point.values["metrics"]]
     shown = within if len(within) > len(ends) else ends
-    line = [[_epochs(point), round(point.values["loss"], 5)] for point in thin(shown)]
-    series = [_line(_("Training loss"), line)]
+    series = [
+        _line(_("Training loss") + name, [[_epochs(point), round(point.values["loss"], 5)] for point in thin(part)])
+        for name, part in _by_network(shown)
+    ]
     validation = [
         [point.epoch, round(point.values["metrics"]["log_loss"], 5)]
         for point in ends
@@ -37,7 +40,8 @@ def quality_chart(run: TrainingRun, points: Sequence[TrainingPoint]) -> dict[str
     """Validation quality after each epoch, with the best simple model as a line once it is measured."""
     measured = [point for point in points if point.values["metrics"]]
     series = [
-        _line(name, [[point.epoch, round(point.values["metrics"][key], 5)] for point in measured], is_dotted=True)
+        _line(name + of, [[point.epoch, round(point.values["metrics"][key], 5)] for point in part], is_dotted=True)
+        for of, part in _by_network(measured)
         for key, name in _QUALITY[run.purpose]
     ]
     simple = _simple_quality(run)
@@ -62,10 +66,24 @@ def _simple_quality(run: TrainingRun) -> float | None:
     return found[0] if found else None
 
 
+def _by_network(points: Sequence[TrainingPoint]) -> list[tuple[str, Sequence[TrainingPoint]]]:
+    """The points of each network with what to add to a line's name: nothing where there is only one network."""
+    stages = list(dict.fromkeys(point.values["stage"] for point in points))
+    if len(stages) < 2:
+        return [("", points)]
+    return [
+        (f" · {kind_label(stage)}", [point for point in points if point.values["stage"] == stage]) for stage in stages
+    ]
+
+
 def _epochs(point: TrainingPoint) -> float:
-    """Epochs done, in fractions."""
+    """Epochs done in the run, in fractions."""
     values = point.values
-    return round(point.step / values["num_steps"] * values["num_epochs"], 3) if values["num_steps"] else point.epoch
+    before, steps_before = values.get("first_epoch", 0), values.get("first_step", 0)
+    num_steps = values["num_steps"] - steps_before
+    if num_steps <= 0:
+        return point.epoch
+    return round(before + (point.step - steps_before) / num_steps * (values["num_epochs"] - before), 3)
 
 
 def _line(name: str, data: list[list[float]], *, is_dotted: bool = False) -> dict[str, Any]:

@@ -10,8 +10,10 @@ from django.utils.translation import gettext_lazy
 
 from modeling.hyperparameters import HYPERPARAMETERS, Hyperparameter
 from modeling.labels import PRESETS as PRESET_LABELS
+from modeling.labels import kind_label
 from modeling.models import Purpose
-from modeling.recipes import PRESETS, preset_values
+from modeling.recipes import PRESETS, preset_families, preset_values
+from modeling.sequence_configs import FAMILIES
 
 _OUTCOMES: dict[str, tuple[Any, dict[str, Any]]] = {
     "auto": (gettext_lazy("The outcome of the uploaded table; without one, purchases and enrolments"), {}),
@@ -44,6 +46,8 @@ class NewRunForm(forms.Form):
             self.fields["outcome"] = forms.ChoiceField(
                 label=_("What counts as converted"), choices=choices, initial="auto"
             )
+        if purpose == Purpose.NEXT_ITEM:
+            self.fields["families"] = _families_field()
         values = {name: preset_values(purpose, name) for name in PRESETS}
         for parameter in HYPERPARAMETERS[purpose]:
             self.fields[parameter.name] = _number_field(parameter, values)
@@ -63,7 +67,30 @@ class NewRunForm(forms.Form):
         """What differs from the preset, by name, for `runs.plan`."""
         names = [parameter.name for parameter in HYPERPARAMETERS[self.purpose]]
         numbers = {name: self.cleaned_data[name] for name in names if self.cleaned_data[name] is not None}
-        return numbers | _OUTCOMES[self.cleaned_data.get("outcome", "auto")][1]
+        families = self.cleaned_data.get("families")
+        return (
+            numbers
+            | ({"families": families} if families else {})
+            | _OUTCOMES[self.cleaned_data.get("outcome", "auto")][1]
+        )
+
+
+def _families_field() -> forms.Field:
+    """Networks to tick; none ticked means those of the preset."""
+    presets = [
+        f"{PRESET_LABELS[name][0]}: {', '.join(kind_label(family) for family in preset_families(name))}"
+        for name in PRESETS
+    ]
+    return forms.MultipleChoiceField(
+        label=_("Model families"),
+        help_text=_(
+            "Each one ticked is trained and measured; the best is blended with the item neighbours. None: %(presets)s."
+        )
+        % {"presets": "; ".join(presets)},
+        required=False,
+        choices=[(family, kind_label(family)) for family in FAMILIES],
+        widget=forms.CheckboxSelectMultiple,
+    )
 
 
 def _number_field(parameter: Hyperparameter, values: dict[str, dict[str, Any]]) -> forms.Field:

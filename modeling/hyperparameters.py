@@ -30,6 +30,8 @@ class Hyperparameter:
     high: float
     search: SearchRange | None = None
     """What a search tries; None keeps the preset's value."""
+    also: tuple[str, ...] = ()
+    """Further sections that take the same value: the other networks a run may fit."""
 
     @property
     def is_whole(self) -> bool:
@@ -50,10 +52,12 @@ class Hyperparameter:
                 low=self.low,
                 high=self.high,
             )
-        section = config[self.section] if self.section else config
-        section[self.name] = int(value) if self.is_whole else float(value)
+        for name in (self.section, *self.also):
+            section = config[name] if name else config
+            section[self.name] = int(value) if self.is_whole else float(value)
 
 
+_OTHERS = ("gru", "next_it_net", "hstu")
 _NEXT_ITEM = (
     Hyperparameter(
         "max_epochs", "trainer", _("Epochs at most"),
@@ -80,21 +84,23 @@ _NEXT_ITEM = (
     Hyperparameter(
         "width", "transformer", _("Width"),
         _("Numbers that describe each item. Wider knows more and needs more data."), 8, 512,
-        search=one_of(32, 48, 64, 96, 128),
+        search=one_of(32, 48, 64, 96, 128), also=_OTHERS,
     ),
-    Hyperparameter("num_blocks", "transformer", _("Blocks"), _("Layers of attention."), 1, 8, search=between(1, 4)),
     Hyperparameter(
-        "num_heads", "transformer", _("Heads"), _("Views per layer; must divide the width."), 1, 8,
-        search=one_of(1, 2, 4),
+        "num_blocks", "transformer", _("Blocks"), _("Layers of a network."), 1, 8, search=between(1, 4), also=_OTHERS
+    ),
+    Hyperparameter(
+        "num_heads", "transformer", _("Heads"), _("Views per layer of attention; must divide the width."), 1, 8,
+        search=one_of(1, 2, 4), also=("hstu",),
     ),
     Hyperparameter(
         "max_events", "transformer", _("History length"), _("How many of a follower's newest acts are read."), 5, 500,
-        search=one_of(25, 50, 100, 200),
+        search=one_of(25, 50, 100, 200), also=_OTHERS,
     ),
     Hyperparameter(
         "dropout", "transformer", _("Dropout"),
         _("Share of signals hidden while training, against learning by heart."), 0.0, 0.8,
-        search=between(0.0, 0.6),
+        search=between(0.0, 0.6), also=_OTHERS,
     ),
 )  # fmt: skip
 _ENGAGEMENT = (

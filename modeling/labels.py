@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy, gettext_noop
 
 from modeling.models import Purpose
 
+_TOGETHER = gettext_lazy("The neural network and the item neighbours decide together.")
 KINDS: dict[str, tuple[Any, Any]] = {
     "popularity": (
         gettext_lazy("Popularity"),
@@ -23,10 +24,22 @@ KINDS: dict[str, tuple[Any, Any]] = {
         gettext_lazy("Transformer"),
         gettext_lazy("A neural network that reads a follower's acts in order and predicts the next."),
     ),
-    "transformer_knn": (
-        gettext_lazy("Transformer with item neighbours"),
-        gettext_lazy("The neural network and the item neighbours decide together."),
+    "gru": (
+        gettext_lazy("Recurrent network (GRU)"),
+        gettext_lazy("A neural network that keeps a memory of a follower's acts and renews it with each."),
     ),
+    "next_it_net": (
+        gettext_lazy("Convolutional network (NextItNet)"),
+        gettext_lazy("A neural network that looks for patterns in short and long stretches of a follower's acts."),
+    ),
+    "hstu": (
+        gettext_lazy("Gated units (HSTU)"),
+        gettext_lazy("A neural network that weighs a follower's acts by how alike and how long ago they are."),
+    ),
+    "transformer_knn": (gettext_lazy("Transformer with item neighbours"), _TOGETHER),
+    "gru_knn": (gettext_lazy("Recurrent network with item neighbours"), _TOGETHER),
+    "next_it_net_knn": (gettext_lazy("Convolutional network with item neighbours"), _TOGETHER),
+    "hstu_knn": (gettext_lazy("Gated units with item neighbours"), _TOGETHER),
     "majority": (
         gettext_lazy("Majority"),
         gettext_lazy("Gives every follower the same chance: the share of those who converted."),

@@ -9,12 +9,19 @@ from modeling.configs import JsonConfig
 from modeling.errors import ConfigInvalid
 from modeling.item_knn import ItemKnnConfig
 from modeling.popularity import PopularityConfig
-from modeling.transformer_config import TransformerConfig
+from modeling.sequence_configs import (
+    FAMILIES,
+    GruConfig,
+    HstuConfig,
+    NextItNetConfig,
+    SequenceConfig,
+    TransformerConfig,
+)
 
 
 @dataclass(frozen=True)
 class TrainerConfig(JsonConfig):
-    """How the Transformer is fitted."""
+    """How a network is fitted."""
 
     max_epochs: int = 10
     """Passes over all training events at most; the learning rate decays along them."""
@@ -62,16 +69,33 @@ class PipelineConfig(JsonConfig):
     """Baseline 1."""
     item_knn: ItemKnnConfig = field(default_factory=ItemKnnConfig)
     """Baseline 2 and member of the blend."""
+    families: tuple[str, ...] = ("transformer",)
+    """The networks to fit; the best of them on validation is blended with the item-kNN."""
     transformer: TransformerConfig = field(default_factory=TransformerConfig)
-    """The network."""
+    """Attention."""
+    gru: GruConfig = field(default_factory=GruConfig)
+    """Recurrence."""
+    next_it_net: NextItNetConfig = field(default_factory=NextItNetConfig)
+    """Convolution."""
+    hstu: HstuConfig = field(default_factory=HstuConfig)
+    """Gated units."""
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
-    """How the network is fitted."""
+    """How each network is fitted."""
     blend: BlendConfig = field(default_factory=BlendConfig)
-    """How the two are mixed."""
+    """How the members are mixed."""
 
     def __post_init__(self) -> None:
         if self.split not in ("time", "leave_one_out"):
             raise ConfigInvalid('PipelineConfig.split must be "time" or "leave_one_out".', field="split")
+        if not self.families or len(set(self.families)) < len(self.families) or set(self.families) - set(FAMILIES):
+            raise ConfigInvalid(
+                "families must name one or more different networks of %(known)s.", known=", ".join(FAMILIES)
+            )
+
+    def network(self, family: str) -> SequenceConfig:
+        """The configuration of one family."""
+        found: SequenceConfig = getattr(self, family)
+        return found
 
     @classmethod
     def preset(cls, name: str) -> PipelineConfig:
@@ -86,6 +110,9 @@ class PipelineConfig(JsonConfig):
 PRESETS = {
     "quick": PipelineConfig(
         transformer=TransformerConfig(width=48, max_events=50, dropout=0.2),
+        gru=GruConfig(width=48, max_events=50, dropout=0.2),
+        next_it_net=NextItNetConfig(width=48, max_events=50, dropout=0.2),
+        hstu=HstuConfig(width=48, max_events=50, dropout=0.2),
         trainer=TrainerConfig(max_epochs=10, max_events_trained=2_000_000, validation_users=1000, patience=2),
     ),
     "standard": PipelineConfig(),
@@ -94,6 +121,9 @@ PRESETS = {
         tuning_users=50,
         item_knn=ItemKnnConfig(row_powers=(1.0,), column_powers=(0.0, 0.25)),
         transformer=TransformerConfig.debug(),
+        gru=GruConfig.debug(),
+        next_it_net=NextItNetConfig.debug(),
+        hstu=HstuConfig.debug(),
         trainer=TrainerConfig(
             max_epochs=2, batch_events=256, warmup_steps=5, validation_users=50, num_threads=1, report_seconds=0.0
         ),

@@ -32,6 +32,7 @@ from modeling.models import Purpose, Study, TrainingRun
 from modeling.pipeline_config import PipelineConfig
 from modeling.progress import OnProgress, ShouldStop
 from modeling.readiness import Readiness
+from modeling.sequence_configs import FAMILIES
 from modeling.simple_models import fit_simple_models
 from modeling.trials import Fit, Sample, fit_engagement, fit_next_item
 
@@ -98,6 +99,10 @@ class Recipe(Protocol):
         """The same with some hyper-parameters replaced, by name; raises ConfigInvalid."""
         ...
 
+    def with_family(self, family: str) -> Recipe:
+        """The same for one kind of deep model alone, one of `families_of`."""
+        ...
+
     def fit_one(
         self, dataset: Path, sample: Sample | None, directory: Path, on_progress: OnProgress, should_stop: ShouldStop
     ) -> Fit:
@@ -107,7 +112,7 @@ class Recipe(Protocol):
 
 @dataclass(frozen=True)
 class NextItemRecipe:
-    """Popularity, item-kNN, Transformer and blend; or the first two alone."""
+    """Popularity, item-kNN, networks and a blend; or the first two alone."""
 
     config: PipelineConfig
     data_config: DatasetConfig
@@ -150,10 +155,14 @@ class NextItemRecipe:
         return read_settings(self.config, Purpose.NEXT_ITEM, names)
 
     def with_settings(self, settings: Mapping[str, Any]) -> NextItemRecipe:
-        config = changed(self.config, Purpose.NEXT_ITEM, settings)
-        if config.transformer.width % config.transformer.num_heads:
-            raise ConfigInvalid(_("The width must be a multiple of the number of heads."))
+        families, numbers = split_families(settings)
+        config = changed(self.config, Purpose.NEXT_ITEM, numbers)
+        if families:
+            config = replace(config, families=tuple(name for name in FAMILIES if name in families))
         return replace(self, config=config)
+
+    def with_family(self, family: str) -> NextItemRecipe:
+        return replace(self, config=replace(self.config, families=(family,)))
 
     def fit_one(
         self, dataset: Path, sample: Sample | None, directory: Path, on_progress: OnProgress, should_stop: ShouldStop
@@ -228,6 +237,9 @@ class EngagementRecipe:
     def with_settings(self, settings: Mapping[str, Any]) -> EngagementRecipe:
         return replace(self, config=changed(self.config, Purpose.ENGAGEMENT, settings))
 
+    def with_family(self, family: str) -> EngagementRecipe:
+        return self
+
     def fit_one(
         self, dataset: Path, sample: Sample | None, directory: Path, on_progress: OnProgress, should_stop: ShouldStop
     ) -> Fit:
@@ -255,7 +267,7 @@ _RECIPES: dict[str, type[NextItemRecipe] | type[EngagementRecipe]] = {
 
 
 _FAMILIES: dict[str, tuple[str, ...]] = {
-    Purpose.NEXT_ITEM.value: ("transformer",),
+    Purpose.NEXT_ITEM.value: FAMILIES,
     Purpose.ENGAGEMENT.value: ("engagement_dnn",),
 }
 
@@ -290,6 +302,24 @@ def changed(config: Any, purpose: str, changes: Mapping[str, Any]) -> Any:
             )
         known[name].write(values, value)
     return config.from_dict(values)
+
+
+def split_families(changes: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
+    """The networks asked for under "families" (none: as the preset has them), and the other changes.
+
+    Raises ConfigInvalid for a name that is no family.
+    """
+    families = changes.get("families") or []
+    if not isinstance(families, list | tuple) or set(map(str, families)) - set(FAMILIES):
+        raise ConfigInvalid(
+            _("families must be a list of names; these are known: %(known)s."), known=", ".join(FAMILIES)
+        )
+    return list(families), {name: value for name, value in changes.items() if name != "families"}
+
+
+def preset_families(preset: str) -> tuple[str, ...]:
+    """The networks of a next-item preset."""
+    return PipelineConfig.preset(preset).families
 
 
 def preset_values(purpose: str, preset: str) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Protocol
 
 from modeling.artifacts import read_description
-from modeling.blending import BlendRecommender
+from modeling.blending import BLENDED, BlendRecommender
+from modeling.deep_recommenders import DEEP_RECOMMENDERS
 from modeling.errors import ConfigInvalid
 from modeling.histories import FloatArray, History, Int64Array
 from modeling.item_knn import ItemKnnRecommender
 from modeling.popularity import PopularityRecommender
-from modeling.transformer_numpy import TransformerRecommender
 
 
 class Recommender(Protocol):
@@ -56,8 +56,8 @@ class RecommenderClass(Protocol):
 RECOMMENDERS: dict[str, RecommenderClass] = {
     "popularity": PopularityRecommender,
     "item_knn": ItemKnnRecommender,
-    "transformer": TransformerRecommender,
-    "transformer_knn": BlendRecommender,
+    **DEEP_RECOMMENDERS,
+    **{family + BLENDED: BlendRecommender for family in DEEP_RECOMMENDERS},
 }
 
 

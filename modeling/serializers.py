@@ -28,7 +28,8 @@ class RunSerializer(serializers.ModelSerializer[TrainingRun]):
 
 
 class NewRunSerializer(serializers.Serializer[Any]):
-    """What to train. `changes` overrides single fields of the preset's configuration."""
+    """What to train. `changes` overrides single fields of the preset's configuration; `changes.families` lists the
+    networks of a next-item run: transformer, gru, next_it_net, hstu."""
 
     purpose = serializers.ChoiceField(Purpose.choices, default=Purpose.NEXT_ITEM)
     preset = serializers.ChoiceField(["quick", "standard"], default="quick")

@@ -59,7 +59,11 @@ def _try_one(bench: Bench, family: str) -> None:
         search.take(trial.settings)
 
     def fit(recipe: Any, folder: Any, hear: Any, should_stop: Any) -> Any:
-        return recipe.with_settings(trial.settings).fit_one(bench.dataset, None, folder, hear, should_stop)
+        return (
+            recipe.with_family(family)
+            .with_settings(trial.settings)
+            .fit_one(bench.dataset, None, folder, hear, should_stop)
+        )
 
     def report(step: int, value: float) -> bool:
         is_pruned = search.report(step, value)

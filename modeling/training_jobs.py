@@ -27,8 +27,10 @@ from common.text import new_code
 from modeling import versions
 from modeling.errors import ModelingError, TrainingCancelled
 from modeling.models import Dataset, Study, TrainingPoint, TrainingRun
+from modeling.progress import REFIT
 from modeling.progress import TrainingPoint as Point
 from modeling.recipes import Outcome, Recipe, recipe_for
+from modeling.sequence_configs import FAMILIES
 from modeling.storage import hash_file
 
 logger = logging.getLogger(__name__)
@@ -40,9 +42,9 @@ STAGES = {
     "popularity": _("Popularity is counted"),
     "item_knn": _("Item neighbours are counted"),
     "logistic": _("The simple models are fitted"),
-    "transformer": _("The deep model learns"),
     "engagement_dnn": _("The deep model learns"),
-    "transformer_refit": _("The deep model learns the newest behaviour as well"),
+    **dict.fromkeys(FAMILIES, _("The deep model learns")),
+    **{family + REFIT: _("The deep model learns the newest behaviour as well") for family in FAMILIES},
     "compare": _("The models are compared"),
     "publish": _("The models are stored"),
 }
@@ -233,8 +235,7 @@ def _share_done(point: Point) -> float:
     """How much of the whole run is done, roughly: the deep model is nearly all of it."""
     if point.stage == "compare":
         return 0.97
-    share = point.step / point.num_steps if point.num_steps else 0.0
-    return min(0.95, 0.05 + 0.9 * share)
+    return min(0.95, 0.05 + 0.9 * point.share)
 
 
 def _log(lease: Lease, run: TrainingRun, text: str, **context: Any) -> None:

@@ -1,4 +1,4 @@
-"""Train the next-item Transformer: resumable, cancellable, watched.
+"""Train any next-item network: resumable, cancellable, watched.
 
 Stage: training. Reads a dataset; writes checkpoint.safetensors into the run's directory; returns weights.
 Phases: "fit" learns from the split's training events with early stopping on validation NDCG@10; "refit" (optional)
@@ -27,13 +27,14 @@ from modeling.errors import DatasetTooSmall, TrainingCancelled, TrainingDiverged
 from modeling.evaluation import evaluate, find_top_items, mask_seen, measured_users
 from modeling.histories import Int16Array
 from modeling.losses import fused_cross_entropy
+from modeling.nn.next_item import NextItemNet
+from modeling.nn.registry import make_net
 from modeling.nn.scoring import NetScorer, to_events
-from modeling.nn.transformer import NextItemTransformer
 from modeling.pipeline_config import TrainerConfig
-from modeling.progress import OnProgress, SampleList, ShouldStop, TrainingPoint
+from modeling.progress import REFIT, OnProgress, SampleList, ShouldStop, TrainingPoint
+from modeling.sequence_configs import SequenceConfig
 from modeling.splits import Split
 from modeling.training_checkpoints import CHECKPOINT_FILE, Checkpointed
-from modeling.transformer_config import TransformerConfig
 from modeling.windows import Batch, TrainingWindows
 
 NUM_SAMPLE_USERS = 5
@@ -55,6 +56,7 @@ class TrainingResult:
     best_ndcg: float
     elapsed_seconds: float
     num_parameters: int
+    num_steps: int
     curve: list[dict[str, Any]]
     """One entry per epoch: epoch, loss, elapsed_seconds and the validation metrics."""
 
@@ -80,13 +82,13 @@ class _Cursor:
 def train_next_item(
     dataset: Dataset,
     split: Split,
-    network: TransformerConfig,
+    network: SequenceConfig,
     config: TrainerConfig,
     directory: Path,
     on_progress: OnProgress,
     should_stop: ShouldStop,
 ) -> TrainingResult:
-    """Fit (and refit) the Transformer, continuing from the checkpoint in `directory` when there is one.
+    """Fit (and refit) a network of the configuration's family, from the checkpoint in `directory` when there is one.
 
     Raises TrainingCancelled (checkpoint left), TrainingDiverged (NaN), DatasetTooSmall.
     """
@@ -102,27 +104,27 @@ def train_next_item(
 class _Run(Checkpointed):
     """One training run: network, optimiser, cursor, best weights."""
 
-    net: NextItemTransformer
+    net: NextItemNet
     cursor: _Cursor
 
     def __init__(
         self,
         dataset: Dataset,
         split: Split,
-        network: TransformerConfig,
+        network: SequenceConfig,
         config: TrainerConfig,
         directory: Path,
         on_progress: OnProgress,
         should_stop: ShouldStop,
     ) -> None:
-        self.config = config
+        self.config, self.family = config, network.family
         self.dataset = dataset
         self.path = directory / CHECKPOINT_FILE
         self.on_progress, self.should_stop = on_progress, should_stop
         self.device = training_runtime.prepare(config.seed, config.num_threads)
         self.matmul_dtype = training_runtime.fast_matmul_dtype(self.device)
         self.action_codes: Int16Array = np.unique(dataset.actions_E)
-        self.net = NextItemTransformer(network, dataset.num_items, len(self.action_codes)).to(self.device)
+        self.net = make_net(network, dataset.num_items, len(self.action_codes)).to(self.device)
         self.optimiser = self._new_optimiser()
         self.best = self.copy_weights()
         self.validation = (
@@ -167,6 +169,7 @@ class _Run(Checkpointed):
             best_ndcg=self.cursor.best_ndcg,
             elapsed_seconds=self.cursor.elapsed_seconds,
             num_parameters=sum(parameter.numel() for parameter in self.net.parameters()),
+            num_steps=self.cursor.step,
             curve=self.cursor.curve,
         )
 
@@ -234,7 +237,7 @@ class _Run(Checkpointed):
         num_epochs = self.num_epochs if is_fit else self.config.refit_epochs
         self.on_progress(
             TrainingPoint(
-                stage="transformer" if is_fit else "transformer_refit",
+                stage=self.family if is_fit else self.family + REFIT,
                 epoch=self.cursor.epoch,
                 num_epochs=num_epochs,
                 step=self.cursor.step,
@@ -258,7 +261,7 @@ class _Run(Checkpointed):
         else:
             cursor.epochs_without_gain += 1
         point = TrainingPoint(
-            stage="transformer",
+            stage=self.family,
             epoch=cursor.epoch + 1,
             num_epochs=self.num_epochs,
             step=cursor.step,
@@ -336,7 +339,7 @@ def _plan_epochs(config: TrainerConfig, events_per_epoch: int) -> int:
     return max(1, min(config.max_epochs, round(config.max_events_trained / events_per_epoch)))
 
 
-def _fingerprint(dataset: Dataset, split: Split, network: TransformerConfig, config: TrainerConfig) -> str:
+def _fingerprint(dataset: Dataset, split: Split, network: SequenceConfig, config: TrainerConfig) -> str:
     """A checkpoint continues only the run it was made by."""
-    parts = (dataset.info.version, split.name, network.to_json(), config.to_json())
+    parts = (dataset.info.version, split.name, network.family, network.to_json(), config.to_json())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

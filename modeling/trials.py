@@ -82,13 +82,14 @@ def fit_next_item(
     on_progress: OnProgress,
     should_stop: ShouldStop,
 ) -> Fit:
-    """Fit the network of `config` on the split it names, by all contacts or a sample of them; everybody is measured."""
+    """Fit the first network of `config` on the split it names, by all contacts or a sample of them; everybody is measured."""
     from modeling.training_next_item import train_next_item
 
     split = dataset.split(config.split)
     split = split if sample is None else restrict_split(dataset, split, sample)
     trainer = replace(config.trainer, refit_epochs=0)
-    trained = train_next_item(dataset, split, config.transformer, trainer, directory, on_progress, should_stop)
+    network = config.network(config.families[0])
+    trained = train_next_item(dataset, split, network, trainer, directory, on_progress, should_stop)
     return _fit_of(trained.curve, trained.best_epoch, trained.elapsed_seconds)
 
 

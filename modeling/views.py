@@ -20,11 +20,10 @@ from modeling import charts, comparisons, readiness, runs, versions
 from modeling.access import run_for, version_for
 from modeling.forms import NewRunForm
 from modeling.models import Purpose, TrainingRun
+from modeling.progress import REFIT
 
 RUNS_PER_PAGE = 20
 HTMX_STOP_POLLING = 286
-REFIT_STAGE = "transformer_refit"
-"""Its points carry the time left, but belong to no curve: nothing is measured while all behaviour is learnt."""
 
 
 @needs(Can.VIEW)
@@ -82,7 +81,7 @@ def show_live(request: BrandRequest, code: str) -> HttpResponse:
 
 def _run_context(request: BrandRequest, run: TrainingRun) -> dict[str, Any]:
     points = runs.points_after(run, -1)
-    fit = [point for point in points if point.values["stage"] != REFIT_STAGE]
+    fit = [point for point in points if not point.values["stage"].endswith(REFIT)]
     epoch = request.GET.get("epoch", "")
     live_url = brand_url(request, "modeling:run_live", run.code)
     made = list(run.versions.select_related("run", "dataset").order_by("number"))

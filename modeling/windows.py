@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modeling.datasets import Dataset
+from modeling.event_inputs import bucket_gaps, encode_actions
 from modeling.histories import FloatArray, Int16Array, Int32Array, Int64Array
 from modeling.splits import Split
-from modeling.transformer_config import bucket_gaps, encode_actions
 
 PADDING_TARGET = -1
 
@@ -30,6 +30,7 @@ class Batch:
     actions_BT: Int64Array
     gaps_BT: Int64Array
     positions_BT: Int64Array
+    times_BT: Int64Array
     targets_BT: Int64Array
     weights_BT: FloatArray
 
@@ -53,6 +54,7 @@ class TrainingWindows:
         self.actions_E: Int32Array = encode_actions(dataset.actions_E, action_codes)
         self.gaps_E: Int32Array = bucket_gaps(dataset.times_E)
         self.gaps_E[dataset.offsets[:-1]] = 0
+        self.times_E: Int64Array = dataset.times_E
         self.weights_E: FloatArray = dataset.weights_E * dataset.is_new_E
 
     @property
@@ -99,6 +101,7 @@ class TrainingWindows:
             actions_BT=self.actions_E[rows_BT].astype(np.int64),
             gaps_BT=gaps_BT,
             positions_BT=np.maximum(lengths_B1 - 1 - places_T, 0),
+            times_BT=self.times_E[rows_BT],
             targets_BT=np.where(is_event_BT, self.items_E[rows_BT + 1], PADDING_TARGET).astype(np.int64),
             weights_BT=np.where(is_event_BT, self.weights_E[rows_BT + 1], 0.0).astype(np.float32),
         )

@@ -10,16 +10,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from modeling.blending import BlendRecommender
+from modeling.blending import BLENDED, BlendRecommender
+from modeling.deep_recommenders import DEEP_RECOMMENDERS
 from modeling.histories import FloatArray, History, Int32Array
 from modeling.item_knn import ItemKnnRecommender
 from modeling.recommenders import Recommender
-from modeling.transformer_numpy import TransformerRecommender
+from modeling.sequence_numpy import SequenceRecommender
 
 EXPLAINED_EVENTS = 8
 """The newest acts that may be named as a reason."""
 READ_EVENTS = 12
-"""The newest acts that the Transformer reads when it explains itself."""
+"""The newest acts that a network reads when it explains itself."""
 LEAST_LIFT = float(np.log(2))
 """The kNN member explains a blended item when it at least doubles the item's odds."""
 SAMPLE_ITEMS = 256
@@ -46,7 +47,7 @@ def explain_item_knn(recommender: ItemKnnRecommender, history: History, indices_
     return contributions_KT
 
 
-def explain_transformer(recommender: TransformerRecommender, history: History, indices_K: Int32Array) -> FloatArray:
+def explain_network(recommender: SequenceRecommender, history: History, indices_K: Int32Array) -> FloatArray:
     """Leave one out: the item's log-probability minus the same without the event.
 
     Normalised over at most 256 items taken evenly from the catalogue, so the cost does not grow with it.
@@ -58,19 +59,12 @@ def explain_transformer(recommender: TransformerRecommender, history: History, i
     items_S = np.unique(np.concatenate([recent.items_T, indices_K, sample]))
     recent = replace(recent, items_T=np.searchsorted(items_S, recent.items_T).astype(np.int32))
     variants = [recent, *(recent.without(place) for place in removed)]
-    scores_BS = _with_items(recommender, items_S).scores_many(variants)
+    scores_BS = recommender.with_items(items_S).scores_many(variants)
     totals_B1 = _log_sum_exp(scores_BS[:, np.searchsorted(items_S, sample)])
     log_probabilities_BK = scores_BS[:, np.searchsorted(items_S, indices_K)] - totals_B1
     first = len(history) - len(removed)
     contributions_KT[:, first:] = (log_probabilities_BK[0] - log_probabilities_BK[1:]).T
     return contributions_KT
-
-
-def _with_items(recommender: TransformerRecommender, items_S: Int32Array) -> TransformerRecommender:
-    """The same network over a part of the catalogue."""
-    weights = {**recommender.weights, "items.weight": recommender.weights["items.weight"][items_S]}
-    keys_S, prior_S = recommender.item_keys_N[items_S], recommender.prior_N[items_S]
-    return replace(recommender, weights=weights, item_keys_N=keys_S, prior_N=prior_S)
 
 
 def _log_sum_exp(scores_BS: FloatArray) -> FloatArray:
@@ -79,19 +73,19 @@ def _log_sum_exp(scores_BS: FloatArray) -> FloatArray:
 
 
 def explain_blend(recommender: BlendRecommender, history: History, indices_K: Int32Array) -> FloatArray:
-    """What the kNN member says, and the Transformer member's word on items that the kNN (hardly) knows from this
+    """What the kNN member says, and the network's word on items that the kNN (hardly) knows from this
     history."""
     contributions_KT = explain_item_knn(recommender.item_knn, history, indices_K)
     total = max(float(recommender.item_knn.scores(history).sum()), 1e-12)
     lift_K = recommender.weight * np.log1p(contributions_KT.sum(axis=1) / total / recommender.floor)
     is_silent_K = lift_K < LEAST_LIFT
     if is_silent_K.any():
-        contributions_KT[is_silent_K] = explain_transformer(recommender.transformer, history, indices_K[is_silent_K])
+        contributions_KT[is_silent_K] = explain_network(recommender.deep, history, indices_K[is_silent_K])
     return contributions_KT
 
 
 EXPLAINERS: dict[str, Callable[..., FloatArray]] = {
     "item_knn": explain_item_knn,
-    "transformer": explain_transformer,
-    "transformer_knn": explain_blend,
+    **dict.fromkeys(DEEP_RECOMMENDERS, explain_network),
+    **{family + BLENDED: explain_blend for family in DEEP_RECOMMENDERS},
 }

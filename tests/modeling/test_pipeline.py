@@ -19,6 +19,7 @@ from modeling.pipeline import fit_next_item_models
 from modeling.pipeline_config import PRESETS, PipelineConfig
 from modeling.progress import TrainingPoint
 from modeling.recommenders import load_recommender
+from modeling.sequence_configs import FAMILIES
 from modeling.simple_models import NextItemOutcome, fit_simple_models
 from tests.modeling.learning import ignore, make_dataset, make_engagement, never
 
@@ -96,6 +97,51 @@ def test_cancelled_run_continues_to_the_same_versions(
         assert files == expected
 
 
+def test_several_families_compete_and_the_best_is_blended(dataset: Dataset, tmp_path: Path) -> None:
+    points: list[TrainingPoint] = []
+    config = replace(CONFIG, families=FAMILIES)
+    outcome = fit_next_item_models(dataset, config, tmp_path, points.append, never)
+    qualities = {family: outcome.version(family).notes["best_ndcg"] for family in FAMILIES}
+    best = max(qualities, key=lambda family: qualities[family])
+    assert [version.kind for version in outcome.versions] == ["popularity", "item_knn", *FAMILIES, f"{best}_knn"]
+    blend = load_recommender(outcome.versions[-1].directory)
+    assert isinstance(blend, BlendRecommender)
+    assert blend.deep.kind == best
+    history = dataset.history(3, int(dataset.offsets[3]) + 6)
+    alone = load_recommender(outcome.version(best).directory)
+    np.testing.assert_array_equal(blend.deep.scores(history), alone.scores(history))
+
+
+def test_the_curve_of_several_networks_goes_on_from_one_to_the_next(dataset: Dataset, tmp_path: Path) -> None:
+    points: list[TrainingPoint] = []
+    config = replace(CONFIG, families=("transformer", "gru"))
+    fit_next_item_models(dataset, config, tmp_path, points.append, never)
+    learning = [point for point in points if point.num_steps]
+    for name in ("step", "epoch", "elapsed_seconds", "share"):
+        values = [getattr(point, name) for point in learning]
+        assert values == sorted(values), name
+    ends = [point for point in learning if point.metrics]
+    assert [(point.stage, point.epoch) for point in ends] == [
+        ("transformer", 1), ("transformer", 2), ("gru", 3), ("gru", 4)
+    ]  # fmt: skip
+    assert ends[-1].share == 1.0
+    assert ends[1].share == 0.5
+
+
+def test_a_run_killed_in_its_second_network_keeps_the_first(dataset: Dataset, tmp_path: Path) -> None:
+    config = replace(CONFIG, families=("transformer", "gru"))
+    unbroken = fit_next_item_models(dataset, config, tmp_path / "unbroken", ignore, never)
+    stages: list[str] = []
+    stop = iter([False] * 9 + [True])  # four steps an epoch: the tenth belongs to the second network
+    with pytest.raises(TrainingCancelled):
+        fit_next_item_models(dataset, config, tmp_path / "run", ignore, lambda: next(stop))
+    again = fit_next_item_models(dataset, config, tmp_path / "run", lambda point: stages.append(point.stage), never)
+    assert "transformer" not in stages
+    assert "gru" in stages
+    for one, other in zip(again.versions, unbroken.versions, strict=True):
+        assert read_description(one.directory)["files"] == read_description(other.directory)["files"]
+
+
 def test_simple_models_alone_come_without_a_verdict(dataset: Dataset, tmp_path: Path) -> None:
     points: list[TrainingPoint] = []
     outcome = fit_simple_models(dataset, CONFIG, tmp_path, points.append)
@@ -123,11 +169,11 @@ def test_blend_is_the_best_setting_of_the_grid_on_validation(dataset: Dataset, o
         for weight in config.weights
         for pull in config.popularity_weights
     }
-    chosen = choose_blend(blend.transformer, blend.item_knn, popularity_N, validation, config)
+    chosen = choose_blend(blend.deep, blend.item_knn, popularity_N, validation, config)
     best = max(qualities, key=lambda setting: qualities[setting])
     assert (chosen.weight, chosen.popularity_weight) == best
     assert len(set(qualities.values())) == 4
-    assert qualities[0.0, 0.0] == pytest.approx(evaluate(blend.transformer, validation).mean_ndcg)
+    assert qualities[0.0, 0.0] == pytest.approx(evaluate(blend.deep, validation).mean_ndcg)
 
 
 def test_blend_with_popularity_serves_as_published(outcome: NextItemOutcome, tmp_path: Path) -> None:
@@ -179,6 +225,9 @@ def test_wrong_settings_are_refused() -> None:
         PipelineConfig.preset("magic")
     with pytest.raises(ConfigInvalid):
         PipelineConfig(split="random")
+    for families in ((), ("transformer", "transformer"), ("rnn",)):
+        with pytest.raises(ConfigInvalid, match="transformer, gru, next_it_net, hstu"):
+            PipelineConfig(families=families)
     with pytest.raises(ConfigInvalid):
         PipelineConfig.from_dict({"trainer": {"learning_rate": "fast"}})
 

@@ -13,11 +13,11 @@ from modeling.engagement_config import EngagementConfig
 from modeling.errors import DatasetTooSmall, FileCorrupt, TrainingCancelled, TrainingDiverged
 from modeling.pipeline_config import TrainerConfig
 from modeling.progress import TrainingPoint
+from modeling.sequence_configs import TransformerConfig
 from modeling.splits import Split
 from modeling.training_checkpoints import CHECKPOINT_FILE
 from modeling.training_engagement import train_engagement
 from modeling.training_next_item import TrainingResult, train_next_item
-from modeling.transformer_config import TransformerConfig
 from tests.modeling.learning import ignore, make_dataset, make_engagement, never
 
 NETWORK = TransformerConfig.debug()

@@ -6,7 +6,7 @@ import pytest
 from modeling.blending import BlendRecommender
 from modeling.histories import History
 from modeling.item_knn import ItemKnnRecommender
-from modeling.transformer_config import TransformerConfig
+from modeling.sequence_configs import TransformerConfig
 from modeling.transformer_numpy import TransformerRecommender
 from recommendations.explanations import contributions
 

@@ -1,53 +1,72 @@
-"""The torch network, its windows and its NumPy twin."""
+"""Every next-item network: causal, deaf to padding, and scored in NumPy as in torch."""
 
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from modeling.artifacts import write_artifact
+from modeling.deep_recommenders import DEEP_RECOMMENDERS
+from modeling.event_inputs import EventInputs, bucket_gaps
 from modeling.histories import History
-from modeling.nn.transformer import EventBatch, NextItemTransformer
-from modeling.recommenders import load_recommender
-from modeling.transformer_config import TransformerConfig, bucket_gaps, encode_actions
-from modeling.transformer_numpy import TransformerRecommender
+from modeling.hstu_numpy import bucket_spans
+from modeling.nn.hstu import bucket_spans as torch_spans
+from modeling.nn.next_item import EventBatch, NextItemNet
+from modeling.nn.registry import NETS, make_net
+from modeling.recommenders import RECOMMENDERS, load_recommender
+from modeling.sequence_configs import CONFIGS, FAMILIES, SequenceConfig
+from modeling.sequence_numpy import SequenceRecommender
 from modeling.windows import PADDING_TARGET, TrainingWindows
 from tests.modeling.learning import make_dataset
 
 CODES = np.array([1, 3, 8], np.int16)
 NUM_ITEMS = 20
+DEBUG: dict[str, SequenceConfig] = {family: config.debug() for family, config in CONFIGS.items()}  # type: ignore[attr-defined]
+WIDE = {
+    family: config.from_dict({"width": 16, "num_blocks": 3, "max_events": 12} | ({"num_heads": 4} if heads else {}))
+    for family, config in CONFIGS.items()
+    for heads in ["num_heads" in config.__dataclass_fields__]
+}
 
 
-def make_net(config: TransformerConfig) -> NextItemTransformer:
+def make_random(config: SequenceConfig) -> NextItemNet:
     torch.manual_seed(0)
-    net = NextItemTransformer(config, NUM_ITEMS, len(CODES)).eval()
+    net = make_net(config, NUM_ITEMS, len(CODES)).eval()
     for parameter in net.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     return net
 
 
 def make_history(length: int, seed: int = 0) -> History:
+    """Gaps of no time at all, of days and backwards; one action was never seen in training."""
     generator = np.random.default_rng(seed)
-    actions = generator.choice([1, 3, 8, 9], length).astype(np.int16)  # 9 was never seen in training
-    times = 1_700_000_000 + np.cumsum(generator.integers(0, 10**6, length))
+    actions = generator.choice([1, 3, 8, 9], length).astype(np.int16)
+    times = 1_700_000_000 + np.cumsum(generator.choice([0, 5, 3_000, 10**6, -60], length))
     return History(generator.integers(0, NUM_ITEMS, length).astype(np.int32), actions, times)
 
 
 def to_batch(history: History) -> EventBatch:
-    positions = np.arange(len(history))[::-1].copy()
-    arrays = (history.items_T, encode_actions(history.actions_T, CODES), bucket_gaps(history.times_T), positions)
+    inputs, positions = EventInputs.of(history, CODES), np.arange(len(history))[::-1].copy()
+    arrays = (inputs.items_T, inputs.actions_T, inputs.gaps_T, positions, inputs.times_T)
     return EventBatch(*(torch.from_numpy(array.astype(np.int64))[None] for array in arrays))
 
 
-def to_recommender(net: NextItemTransformer) -> TransformerRecommender:
+def to_recommender(net: NextItemNet) -> SequenceRecommender:
     weights = {name: tensor.numpy() for name, tensor in net.state_dict().items()}
     keys, prior = np.arange(100, 100 + NUM_ITEMS), np.arange(NUM_ITEMS, dtype=np.float32)
-    return TransformerRecommender(keys, weights, prior, CODES, net.config)
+    return DEEP_RECOMMENDERS[net.config.family](keys, weights, prior, CODES, net.config)
 
 
-def test_numpy_twin_scores_like_torch() -> None:
-    config = TransformerConfig(width=16, num_blocks=3, num_heads=4, max_events=12)
-    net = make_net(config)
+def test_every_family_can_be_configured_trained_and_served() -> None:
+    assert tuple(NETS) == tuple(DEEP_RECOMMENDERS) == FAMILIES == ("transformer", "gru", "next_it_net", "hstu")
+    assert RECOMMENDERS.keys() == {"popularity", "item_knn", *FAMILIES, *(f"{family}_knn" for family in FAMILIES)}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_numpy_twin_scores_like_torch(family: str) -> None:
+    config = WIDE[family]
+    net = make_random(config)
     recommender = to_recommender(net)
     for length in (1, 2, 7, 12, 30):
         history = make_history(length, seed=length)
@@ -57,30 +76,37 @@ def test_numpy_twin_scores_like_torch() -> None:
         np.testing.assert_allclose(recommender.scores(history), expected, atol=1e-4)
 
 
-def test_histories_of_mixed_length_score_as_one_by_one() -> None:
-    recommender = to_recommender(make_net(TransformerConfig.debug()))
+@pytest.mark.parametrize("family", FAMILIES)
+def test_histories_of_mixed_length_score_as_one_by_one(family: str) -> None:
+    recommender = to_recommender(make_random(DEBUG[family]))
     histories = [make_history(length, seed) for seed, length in enumerate((3, 0, 20, 3, 1, 8))]
     together = recommender.scores_many(histories)
     for row, history in enumerate(histories):
         np.testing.assert_allclose(together[row], recommender.scores(history), atol=1e-5)
 
 
-def test_empty_history_gets_the_prior() -> None:
-    recommender = to_recommender(make_net(TransformerConfig.debug()))
+@pytest.mark.parametrize("family", FAMILIES)
+def test_empty_history_gets_the_prior(family: str) -> None:
+    recommender = to_recommender(make_random(DEBUG[family]))
     assert recommender.scores(History.empty()).tolist() == list(range(NUM_ITEMS))
 
 
-def test_future_events_do_not_change_the_past() -> None:
-    net = make_net(TransformerConfig.debug())
+@pytest.mark.parametrize("family", FAMILIES)
+def test_future_events_do_not_change_the_past(family: str) -> None:
+    net = make_random(DEBUG[family])
     batch = to_batch(make_history(6))
-    changed = batch._replace(items_BT=batch.items_BT.clone())
+    changed = batch._replace(items_BT=batch.items_BT.clone(), times_BT=batch.times_BT.clone())
     changed.items_BT[0, 4:] = 0
+    changed.times_BT[0, 4:] += 10**7
     with torch.no_grad():
-        torch.testing.assert_close(net(batch)[:, :4], net(changed)[:, :4])
+        before, after = net(batch), net(changed)
+    torch.testing.assert_close(before[:, :4], after[:, :4])
+    assert not torch.allclose(before[:, 4:], after[:, 4:])
 
 
-def test_padding_on_the_right_changes_nothing() -> None:
-    net = make_net(TransformerConfig.debug())
+@pytest.mark.parametrize("family", FAMILIES)
+def test_padding_on_the_right_changes_nothing(family: str) -> None:
+    net = make_random(DEBUG[family])
     batch = to_batch(make_history(5))
     padded = EventBatch(*(torch.nn.functional.pad(tensor, (0, 3)) for tensor in batch))
     with torch.no_grad():
@@ -88,8 +114,24 @@ def test_padding_on_the_right_changes_nothing() -> None:
     torch.testing.assert_close(alone, together)
 
 
+def test_time_between_events_matters_to_the_gated_units() -> None:
+    recommender, history = to_recommender(make_random(DEBUG["hstu"])), make_history(6)
+    slow = History(history.items_T, history.actions_T, history.times_T[0] + np.arange(6) * (2**19 + 10))
+    # the same bucket for every gap, but three gaps together lie in another
+    slower = History(history.items_T, history.actions_T, history.times_T[0] + np.arange(6) * (2**20 - 10))
+    assert bucket_gaps(slow.times_T).tolist() == bucket_gaps(slower.times_T).tolist()
+    assert not np.allclose(recommender.scores(slow), recommender.scores(slower), atol=1e-4)
+
+
+def test_spans_have_the_same_buckets_in_torch() -> None:
+    times = np.array([[0, 0, 1, 2, 6, 7, 2**24 - 1, 2**24, 10**12, 5]])
+    assert bucket_spans(times)[0, 8].tolist() == [31] * 8 + [0, 31]
+    assert bucket_spans(times)[0, 5].tolist() == [3, 3, 2, 2, 1, 0, 0, 0, 0, 1]
+    np.testing.assert_array_equal(bucket_spans(times), torch_spans(torch.from_numpy(times)).numpy())
+
+
 def test_contribution_is_the_exact_leave_one_out_difference() -> None:
-    recommender = to_recommender(make_net(TransformerConfig.debug()))
+    recommender = to_recommender(make_random(DEBUG["transformer"]))
     history = make_history(6)
     contributions = recommender.contributions(history, 4)
     full, without = recommender.log_probabilities_many([history, history.without(2)])[:, 4]
@@ -97,12 +139,13 @@ def test_contribution_is_the_exact_leave_one_out_difference() -> None:
     assert contributions.shape == (6,)
 
 
-def test_published_transformer_scores_the_same(tmp_path: Path) -> None:
-    recommender = to_recommender(make_net(TransformerConfig.debug()))
+@pytest.mark.parametrize("family", FAMILIES)
+def test_published_network_scores_the_same(family: str, tmp_path: Path) -> None:
+    recommender = to_recommender(make_random(DEBUG[family]))
     write_artifact(tmp_path / "v1", recommender.to_artifact())
     loaded = load_recommender(tmp_path / "v1")
     history = make_history(9)
-    assert loaded.kind == "transformer"
+    assert loaded.kind == family
     assert loaded.scores(history).tolist() == recommender.scores(history).tolist()
 
 
