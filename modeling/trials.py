@@ -82,7 +82,7 @@ def fit_next_item(
     on_progress: OnProgress,
     should_stop: ShouldStop,
 ) -> Fit:
-    """Fit the first network of `config` on the split it names, by all contacts or a sample of them; everybody is measured."""
+    """Fit the first network of `config` on its split, by all contacts or a sample of them; everybody is measured."""
     from modeling.training_next_item import train_next_item
 
     split = dataset.split(config.split)

@@ -46,6 +46,18 @@ def test_the_form_starts_a_run_and_shows_it(english, enough):
     assert "Waiting for a free worker" in text(english.get(response.headers["Location"]))
 
 
+def test_ticked_families_are_trained_and_none_means_the_preset(english, enough):
+    page = text(english.get(NEW))
+    for name in ("Recurrent network (GRU)", "Convolutional network (NextItNet)", "Gated units (HSTU)"):
+        assert name in page, name
+    english.post(NEW, {"preset": "quick", "families": ["hstu", "gru"], "width": "32"})
+    run = TrainingRun.objects.get()
+    assert run.config["families"] == ["gru", "hstu"]
+    assert {run.config[family]["width"] for family in ("transformer", "gru", "next_it_net", "hstu")} == {32}
+    assert english.post(NEW, {"preset": "quick", "families": ["rnn"]}).status_code == 422
+    assert runs.plan("next_item", "quick").recipe.config.families == ("transformer",)
+
+
 def test_the_form_says_why_nothing_can_start(english, scope, hints):
     response = english.post(NEW, {"preset": "quick"})
     assert response.status_code == 422

@@ -93,7 +93,14 @@ def test_readiness_counts_what_there_is_and_says_what_is_needed(enough):
 def test_settings_are_changed_by_name_within_limits(enough):
     plan = runs.plan("next_item", "quick", {"width": 32, "learning_rate": 0.01})
     assert (plan.recipe.config.transformer.width, plan.recipe.config.trainer.learning_rate) == (32, 0.01)
-    for changes in ({"width": 100_000}, {"width": 32.5}, {"width": "32"}, {"width": True}, {"num_threads": 64}):
+    for changes in (
+        {"width": 100_000},
+        {"width": 32.5},
+        {"width": "32"},
+        {"width": True},
+        {"num_threads": 64},
+        {"families": ["rnn"]},
+    ):
         with pytest.raises(ConfigInvalid):
             runs.plan("next_item", "quick", changes)
 

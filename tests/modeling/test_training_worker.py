@@ -163,7 +163,7 @@ def test_cancel_stops_a_running_training_and_retry_goes_on_from_the_checkpoint(r
         cancelled = work(run)
     assert cancelled.job.state == Job.State.CANCELLED
     assert ModelVersion.objects.count() == 0
-    assert (training_jobs.run_directory(run) / "checkpoint.safetensors").exists()
+    assert (training_jobs.run_directory(run) / "transformer/checkpoint.safetensors").exists()
     runs.retry(cancelled, by)
     finished = work(run)
     assert finished.job.state == Job.State.SUCCEEDED
@@ -256,7 +256,7 @@ def _kill_after_epochs(brand, run, num_epochs):
 
 
 def _checkpoint_step(run):
-    with safe_open(training_jobs.run_directory(run) / "checkpoint.safetensors", framework="np") as file:
+    with safe_open(training_jobs.run_directory(run) / "transformer/checkpoint.safetensors", framework="np") as file:
         return json.loads(file.metadata()["state"])["step"]
 
 
