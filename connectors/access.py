@@ -2,7 +2,15 @@
 
 from django.http import Http404
 
-from connectors.models import ConnectedAccount, MenuVersion, PlatformTag, Publication, QrCode, SyncRun
+from connectors.models import (
+    ConnectedAccount,
+    MenuVersion,
+    MessageTemplate,
+    PlatformTag,
+    Publication,
+    QrCode,
+    SyncRun,
+)
 
 
 def account_for(code: str) -> ConnectedAccount:
@@ -50,6 +58,16 @@ def menu_version_for(account: ConnectedAccount, code: str) -> MenuVersion:
 def publication_for(account: ConnectedAccount, code: str) -> Publication:
     """The account's publication with this code."""
     found: Publication | None = Publication.objects.filter(account=account, code=code).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def template_for(account: ConnectedAccount, code: str) -> MessageTemplate:
+    """The account's template with this code."""
+    found: MessageTemplate | None = (
+        MessageTemplate.objects.select_related("account").filter(account=account, code=code).first()
+    )
     if found is None:
         raise Http404
     return found

@@ -9,8 +9,9 @@ from datetime import datetime
 from django.utils.translation import gettext_noop
 
 from audience.models import Contact
+from connectors import templates
 from connectors.models import Broadcast, ConnectedAccount, Conversation, MessageLog
-from connectors.routes import store_facts, stored_facts
+from connectors.routes import store_facts, stored_facts, with_templates
 from connectors.wechat import pushes
 from connectors.wechat.histories import after_push
 from connectors.wechat.pushes import AccountPush, Message
@@ -33,7 +34,10 @@ def lock(account: ConnectedAccount, openid: str, contact: Contact) -> Conversati
 def hear(account: ConnectedAccount, push: AccountPush, at: datetime, contact: Contact) -> Conversation:
     """Note what the push changes about the ways to its person; `at` is when it happened."""
     conversation = lock(account, push.person, contact)
-    store_facts(conversation, after_push(stored_facts(account, conversation), replace(push, event_at=at)))
+    facts = stored_facts(account, conversation)
+    if isinstance(push, pushes.SubscriptionsChosen):  # whether one yes is for once depends on the template
+        facts = with_templates(facts, templates.known_ids(account))
+    store_facts(conversation, after_push(facts, replace(push, event_at=at)))
     conversation.save(update_fields=_FACTS)
     return conversation
 

@@ -25,12 +25,12 @@ from audience.events import NewEvent
 from audience.kinds import EventKind, Source
 from audience.models import Contact
 from common.errors import Conflict, FanwiseError
-from connectors import conversations
+from connectors import conversations, templates
 from connectors.clients import client_for
 from connectors.models import CallbackAddress, ConnectedAccount, MessageLog
 from connectors.problems import PlatformFailed, explained
 from connectors.pushes import plausible
-from connectors.routes import now_of, openid_of, routes_of, store_facts, stored_facts
+from connectors.routes import now_of, openid_of, routes_of, store_facts, stored_facts, with_templates
 from connectors.wechat import customer_messages, subscriptions
 from connectors.wechat.customer_messages import News, Text
 from connectors.wechat.errors import Refused
@@ -230,7 +230,8 @@ def _finish(account: ConnectedAccount, message: MessageLog, outcome: Outcome) ->
     conversation = conversations.lock(account, message.conversation.openid, message.conversation.contact)
     route = Route(Channel(message.channel), True, template_id=message.template_id)
     at = now_of(account)
-    store_facts(conversation, after_send(stored_facts(account, conversation), route, outcome, at))
+    facts = with_templates(stored_facts(account, conversation), templates.known_ids(account))
+    store_facts(conversation, after_send(facts, route, outcome, at))
     conversation.save(update_fields=["consents", "refusals"])
     if isinstance(outcome, RefusedSend):
         _refuse(message, PlatformFailed(outcome.why))

@@ -1,9 +1,11 @@
 """By which ways a contact can be reached now, and why not by the others. Stage: collect.
 
-Reads Conversation, MessageLog, Broadcast and audience.Identity; the rules stand in connectors/wechat/reachability.py.
+Reads Conversation, MessageLog, MessageTemplate, Broadcast and audience.Identity; the rules stand in
+connectors/wechat/reachability.py.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from audience.models import Contact, Identity
+from connectors import templates
 from connectors.models import Broadcast, ConnectedAccount, Conversation, MessageLog, PushReceipt
 from connectors.wechat.reachability import Channel, Consent, Facts, Opening, Refusal, Route, all_routes
 from connectors.wechat.rules import AccountKind, Trigger
@@ -65,7 +68,8 @@ def facts_of(
     account: ConnectedAccount, conversation: Conversation, now: datetime, *, besides: int | None = None
 ) -> Facts:
     """What is known now about one person and one account."""
-    stored = stored_facts(account, conversation)
+    known = templates.known_ids(account)
+    stored = with_templates(stored_facts(account, conversation), known)
     identity = Identity.objects.filter(
         kind=Identity.Kind.OPENID, account_ref=account.app_id, value=conversation.openid
     ).first()
@@ -85,7 +89,10 @@ def facts_of(
         followed_at=followed_at,
         left_at=left_at,
         openings=tuple(Opening(one.trigger, one.at, _num_since(sent, one.at)) for one in stored.openings),
-        consents=tuple(_less_waiting(one, sent) for one in stored.consents),
+        template_ids=stored.template_ids,
+        notice_template_ids=stored.notice_template_ids,
+        long_term_template_ids=stored.long_term_template_ids,
+        consents=tuple(_less_waiting(one, sent) for one in stored.consents if one.template_id not in known.gone),
         refusals=stored.refusals,
         broadcasts_received_at=broadcasts,
         account_broadcasts_at=broadcasts,
@@ -109,6 +116,18 @@ def stored_facts(account: ConnectedAccount, conversation: Conversation) -> Facts
             Refusal(row["errcode"], _moment(row["at"]), row["template_id"]) for row in conversation.refusals
         ),
     )
+
+
+def with_templates(facts: Facts, known: templates.Known) -> Facts:
+    """The facts with the account's templates; a yes to a long-term one holds for ever, if given before we knew too."""
+    consents = tuple(
+        replace(one, num_left=None) if one.num_left and one.template_id in known.long_term else one
+        for one in facts.consents
+    )
+    return replace(
+        facts, template_ids=known.templates, notice_template_ids=known.notices,
+        long_term_template_ids=known.long_term, consents=consents,
+    )  # fmt: skip
 
 
 def store_facts(conversation: Conversation, facts: Facts) -> None:

@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from connectors.views import accounts, authorisations, changes, codes, materials, menus, messages, pushes, sync
+from connectors.views import (
+    accounts,
+    authorisations,
+    changes,
+    codes,
+    materials,
+    menus,
+    messages,
+    pushes,
+    sync,
+    templates,
+)
 
 app_name = "connectors"
 urlpatterns = [
@@ -44,6 +55,11 @@ urlpatterns = [
     path("<slug:code>/materials/<slug:shelf>/delete/", materials.delete, name="delete_material"),
     path("<slug:code>/publish/", materials.publish, name="publish_draft"),
     path("<slug:code>/publications/<slug:publication>/", materials.publication, name="publication"),
+    path("<slug:code>/templates/", templates.listing, name="templates"),
+    path("<slug:code>/templates/add/", templates.add, name="add_template"),
+    path("<slug:code>/templates/library/", templates.library, name="template_library"),
+    path("<slug:code>/templates/library/<slug:library_id>/", templates.notice, name="add_notice"),
+    path("<slug:code>/templates/<slug:template>/delete/", templates.delete, name="delete_template"),
     path("<slug:code>/totals/", sync.platform_totals, name="totals"),
     path("<slug:code>/pushes/", pushes.pushes, name="pushes"),
     path("<slug:code>/pushes/retry/", pushes.retry, name="retry_pushes"),

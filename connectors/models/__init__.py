@@ -7,6 +7,7 @@ from connectors.models.content import MenuVersion, Publication
 from connectors.models.messages import Broadcast, Conversation, MessageLog
 from connectors.models.pushes import PushReceipt
 from connectors.models.sync import Follower, PlatformTag, PlatformTotal, SyncRun
+from connectors.models.templates import MessageTemplate
 from connectors.models.tracking import HeldEvent, LinkAddress, TrackedLink, TrackingKey, TrackingTally, Visitor
 
 GLOBAL_MODELS = {
@@ -29,6 +30,7 @@ __all__ = [
     "LinkAddress",
     "MenuVersion",
     "MessageLog",
+    "MessageTemplate",
     "OpenPlatform",
     "PlatformTag",
     "PlatformTotal",

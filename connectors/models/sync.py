@@ -21,6 +21,8 @@ class SyncRun(TenantModel):
         TAGS = "tags", _("Tags")
         ARTICLES = "articles", _("Articles and drafts")
         STATISTICS = "statistics", _("Statistics")
+        TEMPLATES = "templates", _("Templates")
+        BLACKLIST = "blacklist", _("Blacklist")
 
     code = models.CharField(max_length=16, default=new_code)
     account = TenantForeignKey(ConnectedAccount, on_delete=models.CASCADE, related_name="syncs")
@@ -38,7 +40,7 @@ class SyncRun(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "code"], name="sync_run_code"),
             models.CheckConstraint(
-                condition=models.Q(kind__in=["followers", "tags", "articles", "statistics"]),
+                condition=models.Q(kind__in=["followers", "tags", "articles", "statistics", "templates", "blacklist"]),
                 name="sync_run_kind_known",
             ),
         ]

@@ -19,7 +19,7 @@ from common.errors import Conflict
 from connectors.clients import client_for
 from connectors.models import ConnectedAccount, SyncRun
 from connectors.problems import PlatformFailed, explained
-from connectors.sync import articles, followers, statistics, tags
+from connectors.sync import articles, followers, statistics, tags, templates
 from connectors.sync.steps import Pass, Step
 from connectors.wechat.clock import next_beijing_midnight
 from connectors.wechat.errors import OverQuota
@@ -31,6 +31,7 @@ PASSES: dict[str, Pass] = {
     SyncRun.Kind.TAGS: tags.steps,
     SyncRun.Kind.ARTICLES: articles.steps,
     SyncRun.Kind.STATISTICS: statistics.steps,
+    SyncRun.Kind.TEMPLATES: templates.steps,
 }
 _UNDER_WAY = (Job.State.QUEUED, Job.State.RUNNING)
 _Kind = ConnectedAccount.Kind
@@ -40,14 +41,15 @@ _SYSTEM = Actor.system("Sync")
 def kinds_of(account: ConnectedAccount) -> list[str]:
     """What can be fetched for this kind of account: mini programs have no followers; unverified accounts nothing."""
     can_sync = account.kind != _Kind.MINIPROGRAM and account.is_verified
-    return [str(kind) for kind in PASSES] if can_sync else []
+    with_templates = bool(templates.readable_kinds(account))
+    return [str(kind) for kind in PASSES if (with_templates if kind == SyncRun.Kind.TEMPLATES else can_sync)]
 
 
 def start(account: ConnectedAccount, kind: str, by: Actor) -> SyncRun:
     """Queue a pass; raises Conflict while one of this kind is under way or the account cannot be read."""
     if kind not in kinds_of(account):
         raise Conflict(
-            "%(name)s has no such list: WeChat gives it to verified public accounts only.", name=account.name
+            "%(name)s has no such list: WeChat gives it to verified accounts of other kinds.", name=account.name
         )
     client_for(account)
     take_turn(Lock.SYNC)

@@ -24,6 +24,9 @@ WORDS: dict[str, str | Promise] = {
     "new_drafts": _("new drafts"),
     "known_drafts": _("known drafts"),
     "drafts_gone": _("drafts gone"),
+    "templates": _("templates"),
+    "new_templates": _("new templates"),
+    "templates_gone": _("templates gone"),
     "rows": _("rows"),
     "not_allowed": _("reports not allowed"),
 }

@@ -16,7 +16,7 @@ from audience.models import Contact, Identity
 from connectors import messages, routes
 from connectors.access import account_for
 from connectors.forms import ReplyForm
-from connectors.models import ConnectedAccount, Conversation, MessageLog
+from connectors.models import ConnectedAccount, Conversation, MessageLog, MessageTemplate
 from connectors.views.changes import attempt
 from connectors.wechat.reachability import Channel, Route
 
@@ -90,9 +90,13 @@ def _talk(request: BrandRequest, account: ConnectedAccount, person: Contact) -> 
     said = MessageLog.objects.filter(conversation__account=account, conversation__openid=openid or "")
     page = Paginator(said.order_by("-at", "-pk"), MESSAGES_PER_PAGE).get_page(request.GET.get("page"))
     shown = list(reversed(page.object_list))
+    titles = dict(MessageTemplate.objects.filter(account=account).values_list("template_id", "title"))
     return {
         "account": account, "contact": person, "openid": openid, "tab": "messages", "page": page, "said": shown,
-        "routes": [(*_CHANNELS[route.channel], route, messages.readable(route.context)) for route in found],
+        "routes": [
+            (*_CHANNELS[route.channel], route, messages.readable(route.context), titles.get(route.template_id, ""))
+            for route in found
+        ],
         "answering": _answering(found),
         "is_under_way": any(message.is_under_way for message in shown),
     }  # fmt: skip

@@ -28,6 +28,7 @@ from connectors.models import (
     Conversation,
     MenuVersion,
     MessageLog,
+    MessageTemplate,
     PlatformTag,
     Publication,
     QrCode,
@@ -107,6 +108,10 @@ def make_objects(tenant, user, mark):
         menu = MenuVersion.objects.create(
             account=account, number=1, buttons=[{"name": mark, "type": "click", "key": "k"}]
         )
+        template = MessageTemplate.objects.create(
+            account=account, kind="once", template_id=mark, title=mark, content="{{thing1.DATA}}",
+            first_seen_at=timezone.now(), seen_at=timezone.now(),
+        )  # fmt: skip
         publication = Publication.objects.create(account=account, job=job, media_id="m", title=mark)
         link = TrackedLink.objects.create(code=new_code(10), name=mark, target="https://their.example/")
         key, _secret = keys.create(tenant, mark, ["items:read"], by)
@@ -117,6 +122,7 @@ def make_objects(tenant, user, mark):
         "account": [account.code], "qr_code": [qr_code.code], "tag": [str(tag.pk)], "sync": [sync.code],
         "merge": [merge.code], "menu_version": [menu.code], "publication": [publication.code],
         "link": [link.code],
+        "template": [template.code],
         "key": [str(key.pk), key.prefix], "member": [str(member.pk)], "user": [str(user.pk)],
     }  # fmt: skip
 
@@ -155,6 +161,7 @@ def snapshot(other_brand):
             Conversation,
             MessageLog,
             TrackedLink,
+            MessageTemplate,
         )
         rows = [list(model.objects.order_by("pk").values()) for model in models]
     return rows, list(other_brand.memberships.values()), list(other_brand.api_keys.values("pk", "revoked_at", "name"))
