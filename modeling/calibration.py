@@ -66,7 +66,12 @@ class Calibration:
     calibrator: Calibrator
     out_of_fold_R: FloatArray
     losses: dict[str, float]
-    """Out-of-fold log-loss by kind."""
+    """Out-of-fold log-loss by kind; empty where nothing was chosen."""
+
+    @classmethod
+    def none(cls, answers_R: FloatArray) -> Self:
+        """For a model that needs none."""
+        return cls(Calibrator.none(), answers_R, {})
 
 
 def fit_calibrator(kind: str, scores_R: NDArray[Any], labels_R: NDArray[Any]) -> Calibrator:

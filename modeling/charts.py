@@ -22,32 +22,30 @@ def loss_chart(points: Sequence[TrainingPoint]) -> dict[str, Any]:
     ends = [point for point in points if point.values["metrics"]]
     within = [point for point in points if not point.values["metrics"]]
     shown = within if len(within) > len(ends) else ends
+    validation = [
+        _line(_("Validation loss") + name, _values(part, "log_loss"))
+        for name, part in _by_network(ends)
+        if "log_loss" in part[0].values["metrics"]
+    ]
+    if len(validation) > 1:  # one curve per network is as much as can be told apart
+        return _options(validation)
     series = [
         _line(_("Training loss") + name, [[_epochs(point), round(point.values["loss"], 5)] for point in thin(part)])
         for name, part in _by_network(shown)
     ]
-    validation = [
-        [point.epoch, round(point.values["metrics"]["log_loss"], 5)]
-        for point in ends
-        if "log_loss" in point.values["metrics"]
-    ]
-    if validation:
-        series.append(_line(_("Validation loss"), validation))
-    return _options(series)
+    return _options(series + validation)
 
 
 def quality_chart(run: TrainingRun, points: Sequence[TrainingPoint]) -> dict[str, Any]:
     """Validation quality after each epoch, with the best simple model as a line once it is measured."""
     measured = [point for point in points if point.values["metrics"]]
-    series = [
-        _line(name + of, [[point.epoch, round(point.values["metrics"][key], 5)] for point in part], is_dotted=True)
-        for of, part in _by_network(measured)
-        for key, name in _QUALITY[run.purpose]
-    ]
+    networks = _by_network(measured)
+    shown = _QUALITY[run.purpose] if len(networks) < 2 else _QUALITY[run.purpose][:1]
+    series = [_line(name + of, _values(part, key), is_dotted=True) for of, part in networks for key, name in shown]
     simple = _simple_quality(run)
     if simple is not None and measured:
         name = _("best simple model, %(metric)s") % {"metric": _QUALITY[run.purpose][0][1]}
-        level = [[0, round(simple, 5)], [measured[-1].epoch, round(simple, 5)]]
+        level = [[0, round(simple, 5)], [max(_own_epoch(point) for point in measured), round(simple, 5)]]
         series.append(_line(name, level) | {"lineStyle": {"type": "dashed"}})
     return _options(series)
 
@@ -67,23 +65,40 @@ def _simple_quality(run: TrainingRun) -> float | None:
 
 
 def _by_network(points: Sequence[TrainingPoint]) -> list[tuple[str, Sequence[TrainingPoint]]]:
-    """The points of each network with what to add to a line's name: nothing where there is only one network."""
-    stages = list(dict.fromkeys(point.values["stage"] for point in points))
-    if len(stages) < 2:
-        return [("", points)]
-    return [
-        (f" · {kind_label(stage)}", [point for point in points if point.values["stage"] == stage]) for stage in stages
-    ]
+    """The points of each network with what to add to a line's name: nothing where there is only one network.
+
+    Of several fits of a network with different seeds the first is shown, the one that becomes a version of its own.
+    """
+    first_parts: dict[str, int] = {}
+    for point in points:
+        first_parts.setdefault(point.values["stage"], point.values.get("part", 0))
+    by_stage = {
+        stage: [p for p in points if p.values["stage"] == stage and p.values.get("part", 0) == part]
+        for stage, part in first_parts.items()
+    }
+    return [(f" · {kind_label(stage)}" if len(by_stage) > 1 else "", part) for stage, part in by_stage.items()]
+
+
+def _values(points: Sequence[TrainingPoint], key: str) -> list[list[float]]:
+    """[epoch of the network, validation value] of each point."""
+    return [[_own_epoch(point), round(point.values["metrics"][key], 5)] for point in points]
+
+
+def _own_epoch(point: TrainingPoint) -> float:
+    """Epochs that the point's network has learnt, so that the curves of a run begin at the same place."""
+    epoch: float = point.epoch - point.values.get("first_epoch", 0)
+    return epoch
 
 
 def _epochs(point: TrainingPoint) -> float:
-    """Epochs done in the run, in fractions."""
+    """Epochs that the point's network has learnt, in fractions."""
     values = point.values
-    before, steps_before = values.get("first_epoch", 0), values.get("first_step", 0)
+    steps_before = values.get("first_step", 0)
     num_steps = values["num_steps"] - steps_before
     if num_steps <= 0:
-        return point.epoch
-    return round(before + (point.step - steps_before) / num_steps * (values["num_epochs"] - before), 3)
+        return _own_epoch(point)
+    num_epochs = values["num_epochs"] - values.get("first_epoch", 0)
+    return round((point.step - steps_before) / num_steps * num_epochs, 3)
 
 
 def _line(name: str, data: list[list[float]], *, is_dotted: bool = False) -> dict[str, Any]:

@@ -19,8 +19,11 @@ from django.utils.translation import gettext_noop as _
 from accounts.tenancy import current_tenant_id
 from audience.kinds import KIND_BY_WORD, EventKind
 from modeling.configs import JsonConfig
+from modeling.engagement_datasets import EngagementDatasetConfig
+from modeling.engagement_events import SCHEMA, EventSequences, encode_events
 from modeling.errors import ConfigInvalid
 from modeling.extract import ALLOWED_CONTACTS, INTEREST_KINDS, fingerprint, read_frame
+from modeling.histories import Int64Array
 from modeling.models import Dataset
 
 LABEL = "label"
@@ -28,6 +31,9 @@ TABLE_FEATURES = ("likes", "transfers", "comments", "time_spent")
 EVENT_FEATURES = (*TABLE_FEATURES, "reads", "favourites", "active_days", "days_since_last")
 CONVERSIONS = ("purchase", "enrol")
 MAX_EXTRA_FEATURES = 60
+MAX_ACTS = 200
+"""Newest acts read per contact; how many of them a dataset keeps is its own setting."""
+_EVERYBODY = "SELECT id FROM audience_contact WHERE tenant_id = %(tenant)s"
 
 
 @dataclass(frozen=True)
@@ -65,12 +71,18 @@ class EngagementFrame:
     rows: pl.DataFrame
     """user_key, the features as float64, label (0 or 1); by user."""
     feature_names: list[str]
+    acts: pl.DataFrame | None
+    """What these contacts did before the cut, columns of `engagement_events.SCHEMA`; None for an uploaded table, whose
+    numbers carry no times."""
 
 
 def engagement_frame(config: EngagementExtractConfig) -> EngagementFrame:
     """The labelled contacts that may teach a model; `config` must be resolved."""
     query = _labelled(config)
-    return EngagementFrame(query.read().sort("user_key"), query.feature_names)
+    rows = query.read().sort("user_key")
+    if config.source == "table":
+        return EngagementFrame(rows, query.feature_names, None)
+    return EngagementFrame(rows, query.feature_names, _acts(_Windows.of(config), ALLOWED_CONTACTS))
 
 
 def count_labels(config: EngagementExtractConfig) -> tuple[int, int]:
@@ -86,9 +98,15 @@ def features_now(dataset: Dataset) -> pl.DataFrame:
     if config.source == "table":
         query = _table_query(list(dataset.counts["feature_names"]), "true")
     else:
-        everybody = "SELECT id FROM audience_contact WHERE tenant_id = %(tenant)s"
-        query = _event_query(_Windows.of(config).moved_to_the_end(), config, everybody)
+        query = _event_query(_Windows.of(config).moved_to_the_end(), config, _EVERYBODY)
     return query.read().select("user_key", *dataset.counts["feature_names"])
+
+
+def acts_now(dataset: Dataset, user_keys_R: Int64Array) -> EventSequences:
+    """The newest acts of the contacts up to now, coded as in the dataset, for models of it that read them in order."""
+    config = EngagementExtractConfig.from_dict(dataset.config["extract"])
+    acts = _acts(_Windows.of(config).moved_to_the_end(), _EVERYBODY)
+    return encode_events(acts, user_keys_R, EngagementDatasetConfig.from_dict(dataset.config["dataset"]).max_events)
 
 
 def fingerprint_engagement(config: EngagementExtractConfig) -> str:
@@ -197,6 +215,20 @@ def _event_query(windows: _Windows, config: EngagementExtractConfig, contacts: s
         "labels": [int(KIND_BY_WORD[word]) for word in config.label_kinds],
     }
     return _Query(sql, params, list(EVENT_FEATURES))
+
+
+def _acts(windows: _Windows, contacts: str) -> pl.DataFrame:
+    """The newest acts in the window of behaviour of each contact of the SQL set."""
+    sql = f"""SELECT contact_id, action, category, seconds_before, dwell_seconds FROM (
+            SELECT event.contact_id, event.kind AS action, item.category,
+                extract(epoch FROM %(cut)s - event.occurred_at)::float8 AS seconds_before, event.dwell_seconds,
+                row_number() OVER (PARTITION BY event.contact_id ORDER BY event.occurred_at DESC) AS place
+            FROM audience_event AS event
+            LEFT JOIN catalog_item AS item ON item.tenant_id = event.tenant_id AND item.id = event.item_id
+            WHERE event.tenant_id = %(tenant)s AND event.occurred_at >= %(start)s AND event.occurred_at < %(cut)s
+              AND event.contact_id IN ({contacts})) AS act
+        WHERE place <= {MAX_ACTS}"""  # noqa: S608 - only our own names are spliced
+    return read_frame(sql, {"start": windows.start, "cut": windows.cut}, SCHEMA)
 
 
 def _row(query: str, params: Mapping[str, Any] | None = None) -> tuple[Any, ...]:

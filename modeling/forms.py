@@ -12,8 +12,7 @@ from modeling.hyperparameters import HYPERPARAMETERS, Hyperparameter
 from modeling.labels import PRESETS as PRESET_LABELS
 from modeling.labels import kind_label
 from modeling.models import Purpose
-from modeling.recipes import PRESETS, preset_families, preset_values
-from modeling.sequence_configs import FAMILIES
+from modeling.recipes import CHOICES, PRESETS, preset_families, preset_values
 
 _OUTCOMES: dict[str, tuple[Any, dict[str, Any]]] = {
     "auto": (gettext_lazy("The outcome of the uploaded table; without one, purchases and enrolments"), {}),
@@ -46,8 +45,7 @@ class NewRunForm(forms.Form):
             self.fields["outcome"] = forms.ChoiceField(
                 label=_("What counts as converted"), choices=choices, initial="auto"
             )
-        if purpose == Purpose.NEXT_ITEM:
-            self.fields["families"] = _families_field()
+        self.fields["families"] = _families_field(purpose)
         values = {name: preset_values(purpose, name) for name in PRESETS}
         for parameter in HYPERPARAMETERS[purpose]:
             self.fields[parameter.name] = _number_field(parameter, values)
@@ -75,20 +73,26 @@ class NewRunForm(forms.Form):
         )
 
 
-def _families_field() -> forms.Field:
-    """Networks to tick; none ticked means those of the preset."""
+def _families_field(purpose: str) -> forms.Field:
+    """Families to tick; none ticked means those of the preset."""
     presets = [
-        f"{PRESET_LABELS[name][0]}: {', '.join(kind_label(family) for family in preset_families(name))}"
+        f"{PRESET_LABELS[name][0]}: {', '.join(kind_label(family) for family in preset_families(purpose, name))}"
         for name in PRESETS
     ]
+    helps = {
+        Purpose.NEXT_ITEM.value: _(
+            "Each one ticked is trained and measured; the best is blended with the item neighbours. None: %(presets)s."
+        ),
+        Purpose.ENGAGEMENT.value: _(
+            "Each one ticked is trained, calibrated and measured on the same followers; the ensemble joins them. Those "
+            "over acts need an outcome of events. None: %(presets)s."
+        ),
+    }
     return forms.MultipleChoiceField(
         label=_("Model families"),
-        help_text=_(
-            "Each one ticked is trained and measured; the best is blended with the item neighbours. None: %(presets)s."
-        )
-        % {"presets": "; ".join(presets)},
+        help_text=helps[purpose] % {"presets": "; ".join(presets)},
         required=False,
-        choices=[(family, kind_label(family)) for family in FAMILIES],
+        choices=[(family, kind_label(family)) for family in CHOICES[purpose]],
         widget=forms.CheckboxSelectMultiple,
     )
 

@@ -139,6 +139,30 @@ _ENGAGEMENT = (
         _("Share of signals hidden while training, against learning by heart."), 0.0, 0.8,
         search=between(0.0, 0.6),
     ),
+    Hyperparameter(
+        "positive_weight", "trainer", _("Weight of converted followers"),
+        _("Above 1 learns more from the rarer kind; 0 makes both kinds weigh the same. Probabilities stay true."),
+        0.0, 1000.0,
+    ),
+    Hyperparameter(
+        "kept_negatives", "trainer", _("Share of the others per epoch"),
+        _("Below 1 is faster where few convert. Probabilities stay true."), 0.01, 1.0,
+    ),
+    Hyperparameter(
+        "embedding_width", "fields", _("Numbers per bucket"),
+        _("Wide & Deep, DeepFM and DCN-v2: how finely they describe each stretch of a feature."), 1, 64,
+        search=one_of(2, 4, 8, 16),
+    ),
+    Hyperparameter(
+        "num_cross_layers", "fields", _("Cross layers"),
+        _("DCN-v2: how many kinds of behaviour may act together."), 1, 6, search=between(1, 4),
+    ),
+    Hyperparameter("width", "events", _("Numbers per act"), _("CNN and RNN over acts."), 4, 256,
+                   search=one_of(8, 16, 24, 48)),
+    Hyperparameter(
+        "num_seeds", "ensemble", _("Fits per network"),
+        _("More are averaged inside the ensemble: steadier, and as many times slower."), 1, 10,
+    ),
 )  # fmt: skip
 HYPERPARAMETERS: dict[str, tuple[Hyperparameter, ...]] = {
     Purpose.NEXT_ITEM.value: _NEXT_ITEM,

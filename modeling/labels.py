@@ -52,6 +52,34 @@ KINDS: dict[str, tuple[Any, Any]] = {
         gettext_lazy("Deep network"),
         gettext_lazy("A neural network with two hidden layers that also sees how kinds of behaviour act together."),
     ),
+    "wide_and_deep": (
+        gettext_lazy("Wide & Deep"),
+        gettext_lazy("Remembers pairs of behaviour that mattered, beside a deep network that generalises."),
+    ),
+    "deep_fm": (
+        gettext_lazy("DeepFM"),
+        gettext_lazy("Multiplies every pair of behaviours, beside a deep network on the same numbers."),
+    ),
+    "dcn_v2": (
+        gettext_lazy("DCN-v2"),
+        gettext_lazy("Crosses behaviours layer by layer, beside a deep network."),
+    ),
+    "event_cnn": (
+        gettext_lazy("CNN over acts"),
+        gettext_lazy("Looks for short patterns in what a follower did, in order, and adds the counts."),
+    ),
+    "event_rnn": (
+        gettext_lazy("RNN over acts"),
+        gettext_lazy("Reads what a follower did act by act, remembers what matters, and adds the counts."),
+    ),
+    "trees": (
+        gettext_lazy("Boosted trees"),
+        gettext_lazy("Hundreds of small decision trees, each mending the mistakes of those before; the usual rival."),
+    ),
+    "engagement_ensemble": (
+        gettext_lazy("Ensemble"),
+        gettext_lazy("All fitted models answer together, each weighted by what it adds on followers not learnt from."),
+    ),
 }
 """Kind -> name and what it does."""
 
@@ -88,6 +116,12 @@ METRICS: dict[str, tuple[Metric, ...]] = {
             gettext_lazy("Chance that a follower who converted is ranked above one who did not; 0.5 is a guess."),
         ),
         Metric("log_loss", gettext_lazy("Log-loss"), gettext_lazy("How far off the probabilities are."), False),
+        Metric(
+            "ece",
+            "ECE",
+            gettext_lazy("Gap between the probability said and the share that converted, on average."),
+            False,
+        ),
     ),
 }
 PRESETS: dict[str, tuple[Any, Any]] = {

@@ -14,17 +14,18 @@ from django.conf import settings
 from django.utils.translation import gettext_noop as _
 
 from modeling import datasets, engagement_extract, extract, readiness
-from modeling.classifiers import load_classifier
 from modeling.configs import JsonConfig
 from modeling.datasets import DatasetConfig
-from modeling.engagement_config import EngagementConfig
+from modeling.engagement_config import CHOICES as ENGAGEMENT_CHOICES
+from modeling.engagement_config import FAMILIES as ENGAGEMENT_NETS
+from modeling.engagement_config import TREES, EngagementConfig
 from modeling.engagement_datasets import (
-    EngagementDataset,
     EngagementDatasetConfig,
     load_engagement_dataset,
     write_engagement_dataset,
 )
 from modeling.engagement_extract import EngagementExtractConfig, EngagementFrame
+from modeling.engagement_numpy import EVENT_KINDS
 from modeling.errors import ConfigInvalid
 from modeling.gate import MIN_UNITS
 from modeling.hyperparameters import HYPERPARAMETERS
@@ -189,7 +190,7 @@ class EngagementDataConfig(JsonConfig):
 
 @dataclass(frozen=True)
 class EngagementRecipe:
-    """Majority, logistic regression and the deep network on behaviour counts."""
+    """Majority, logistic regression and the chosen families, on behaviour counts and, from events, acts in order."""
 
     config: EngagementConfig
     data_config: EngagementDataConfig
@@ -200,8 +201,10 @@ class EngagementRecipe:
         asked = {name: value for name, value in changes.items() if name in names}
         rest = {name: value for name, value in changes.items() if name not in names}
         extract_config = EngagementExtractConfig.from_dict(asked).resolved()
-        config = changed(EngagementConfig.preset(preset), Purpose.ENGAGEMENT, rest)
-        return cls(config, EngagementDataConfig(extract_config))
+        config = EngagementConfig.preset(preset)
+        if extract_config.source == "table":
+            config = config.without(EVENT_KINDS)
+        return cls(config, EngagementDataConfig(extract_config)).with_settings(rest)
 
     @classmethod
     def stored(cls, run: TrainingRun | Study) -> EngagementRecipe:
@@ -218,7 +221,12 @@ class EngagementRecipe:
 
     def write(self, directory: Path, frames: EngagementFrame) -> tuple[str, dict[str, Any]]:
         info = write_engagement_dataset(
-            directory, frames.rows, frames.feature_names, engagement_extract.LABEL, self.data_config.dataset
+            directory,
+            frames.rows,
+            frames.feature_names,
+            engagement_extract.LABEL,
+            self.data_config.dataset,
+            frames.acts,
         )
         return info.version, _counts(info)
 
@@ -227,37 +235,33 @@ class EngagementRecipe:
 
         loaded = load_engagement_dataset(dataset)
         outcome = fit_engagement_models(loaded, self.config, directory, on_progress, should_stop)
-        for version in outcome.versions:
-            version.metrics["test"] |= _confusion(version.directory, loaded)
         return _outcome(outcome)
 
     def settings(self, names: Sequence[str]) -> dict[str, Any]:
         return read_settings(self.config, Purpose.ENGAGEMENT, names)
 
     def with_settings(self, settings: Mapping[str, Any]) -> EngagementRecipe:
-        return replace(self, config=changed(self.config, Purpose.ENGAGEMENT, settings))
+        """ "families" among the settings chooses what is fitted; an empty list leaves it as it is."""
+        numbers = {name: value for name, value in settings.items() if name != "families"}
+        config: EngagementConfig = changed(self.config, Purpose.ENGAGEMENT, numbers)
+        if settings.get("families"):
+            config = config.with_families(settings["families"])
+        needing = sorted(EVENT_KINDS & set(config.families))
+        if self.data_config.extract.source == "table" and needing:
+            raise ConfigInvalid(
+                _("%(families)s read acts in order, which an uploaded table lacks; choose an outcome of events."),
+                families=", ".join(needing),
+            )
+        return replace(self, config=config)
 
     def with_family(self, family: str) -> EngagementRecipe:
-        return self
+        return replace(self, config=self.config.with_families([family]))
 
     def fit_one(
         self, dataset: Path, sample: Sample | None, directory: Path, on_progress: OnProgress, should_stop: ShouldStop
     ) -> Fit:
         loaded = load_engagement_dataset(dataset)
         return fit_engagement(loaded, self.config, sample, directory, on_progress, should_stop)
-
-
-def _confusion(directory: Path, dataset: EngagementDataset) -> dict[str, float]:
-    """Right and wrong answers of a fitted classifier on the test rows, at a probability of one half."""
-    features_RF, labels_R = dataset.part("test")
-    is_said_R = load_classifier(directory).probabilities(features_RF) >= 0.5
-    is_true_R = labels_R == 1
-    return {
-        "true_positives": float((is_said_R & is_true_R).sum()),
-        "false_positives": float((is_said_R & ~is_true_R).sum()),
-        "false_negatives": float((~is_said_R & is_true_R).sum()),
-        "true_negatives": float((~is_said_R & ~is_true_R).sum()),
-    }
 
 
 _RECIPES: dict[str, type[NextItemRecipe] | type[EngagementRecipe]] = {
@@ -268,7 +272,7 @@ _RECIPES: dict[str, type[NextItemRecipe] | type[EngagementRecipe]] = {
 
 _FAMILIES: dict[str, tuple[str, ...]] = {
     Purpose.NEXT_ITEM.value: FAMILIES,
-    Purpose.ENGAGEMENT.value: ("engagement_dnn",),
+    Purpose.ENGAGEMENT.value: (*ENGAGEMENT_NETS, TREES),
 }
 
 
@@ -304,6 +308,13 @@ def changed(config: Any, purpose: str, changes: Mapping[str, Any]) -> Any:
     return config.from_dict(values)
 
 
+CHOICES: dict[str, tuple[str, ...]] = {
+    Purpose.NEXT_ITEM.value: FAMILIES,
+    Purpose.ENGAGEMENT.value: ENGAGEMENT_CHOICES,
+}
+"""Purpose -> what people choose from under "families"."""
+
+
 def split_families(changes: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
     """The networks asked for under "families" (none: as the preset has them), and the other changes.
 
@@ -317,9 +328,11 @@ def split_families(changes: Mapping[str, Any]) -> tuple[list[str], dict[str, Any
     return list(families), {name: value for name, value in changes.items() if name != "families"}
 
 
-def preset_families(preset: str) -> tuple[str, ...]:
-    """The networks of a next-item preset."""
-    return PipelineConfig.preset(preset).families
+def preset_families(purpose: str, preset: str) -> tuple[str, ...]:
+    """The families of a preset, as far as all data allows them."""
+    configs: dict[str, Any] = {Purpose.NEXT_ITEM.value: PipelineConfig, Purpose.ENGAGEMENT.value: EngagementConfig}
+    families: tuple[str, ...] = configs[purpose].preset(preset).families
+    return families
 
 
 def preset_values(purpose: str, preset: str) -> dict[str, Any]:

@@ -60,8 +60,8 @@ class ModelVersionResult:
 
     kind: str
     directory: Path
-    metrics: dict[str, dict[str, float]]
-    """"valid" and "test" metrics."""
+    metrics: dict[str, dict[str, Any]]
+    """"valid" and "test" metrics; classifiers add "intervals" of the test metrics and "calibration" (plot)."""
     notes: dict[str, Any]
     seconds: float
     """Time spent fitting."""

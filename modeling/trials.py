@@ -101,11 +101,11 @@ def fit_engagement(
     on_progress: OnProgress,
     should_stop: ShouldStop,
 ) -> Fit:
-    """Fit the network of `config` on the training rows or a sample of them; all validation rows are measured."""
-    from modeling.training_engagement import train_engagement
+    """Fit the first family of `config` on the training rows or a sample of them; all validation rows are measured."""
+    from modeling.training_engagement import train_family
 
     dataset = dataset if sample is None else restrict_rows(dataset, sample)
-    trained = train_engagement(dataset, config, directory, on_progress, should_stop)
+    trained = train_family(config.families[0], dataset, config, directory, on_progress, should_stop)
     return _fit_of(trained.curve, trained.best_epoch, trained.elapsed_seconds)
 
 

@@ -27,7 +27,7 @@ from modeling.errors import FileCorrupt
 from modeling.models import ModelVersion, Purpose, TrainingRun
 from modeling.storage import hash_file, publishing
 
-SIMPLE_KINDS = frozenset({"popularity", "item_knn", "majority", "logistic"})
+SIMPLE_KINDS = frozenset({"popularity", "item_knn", "majority", "logistic", "trees"})
 Stage = ModelVersion.Stage
 
 

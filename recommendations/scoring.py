@@ -21,7 +21,8 @@ from accounts.models import Job, Tenant
 from accounts.tenancy import current_tenant_id, tenant_scope
 from modeling import versions
 from modeling.classifiers import Classifier, load_classifier
-from modeling.engagement_extract import features_now
+from modeling.engagement_events import EventSequences
+from modeling.engagement_extract import acts_now, features_now
 from modeling.histories import FloatArray, Int64Array
 from modeling.models import ModelVersion, Purpose
 from recommendations.models import ContactScore
@@ -52,18 +53,20 @@ def score_contacts(lease: Lease) -> None:
         lease.progress(0, 0, READING)
         frame = features_now(version.dataset)
         classifier = load_classifier(versions.path_of(version))
-    probabilities_R = predict(lease, classifier, frame)
+        events = acts_now(version.dataset, frame["user_key"].to_numpy()) if classifier.needs_events else None
+    probabilities_R = predict(lease, classifier, frame, events)
     lease.progress(len(frame), len(frame), WRITING)
     with lease.publish():
         write_scores(version, frame["user_key"].to_numpy(), probabilities_R, timezone.now())
 
 
-def predict(lease: Lease, classifier: Classifier, frame: pl.DataFrame) -> FloatArray:
+def predict(lease: Lease, classifier: Classifier, frame: pl.DataFrame, events: EventSequences | None) -> FloatArray:
     """probabilities_R of the frame's rows, batch by batch; stops when the job must."""
     parts = [np.empty(0, np.float32)]
     for start in range(0, len(frame), BATCH):
         rows = frame[start : start + BATCH].select(pl.col(*classifier.feature_names).cast(pl.Float32).fill_null(np.nan))
-        parts.append(classifier.probabilities(rows.to_numpy()))
+        taken = None if events is None else events.take(np.arange(start, start + len(rows)))
+        parts.append(classifier.probabilities(rows.to_numpy(), taken))
         lease.progress(start + len(rows), len(frame), SCORING)
     return np.concatenate(parts)
 

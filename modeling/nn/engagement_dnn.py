@@ -8,22 +8,24 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from modeling.engagement_config import EngagementDnnConfig
+from modeling.engagement_config import EngagementNets
+from modeling.nn.engagement_inputs import RowInputs
 
 
 class EngagementDnn(nn.Module):
     """Features in, one logit out."""
 
-    def __init__(self, config: EngagementDnnConfig, num_features: int) -> None:
+    def __init__(self, config: EngagementNets, num_features: int) -> None:
         super().__init__()
-        self.hidden_1 = nn.Linear(num_features, config.hidden_1)
-        self.hidden_2 = nn.Linear(config.hidden_1, config.hidden_2)
-        self.output = nn.Linear(config.hidden_2, 1)
-        self.dropout = nn.Dropout(config.dropout)
+        shape = config.network
+        self.hidden_1 = nn.Linear(num_features, shape.hidden_1)
+        self.hidden_2 = nn.Linear(shape.hidden_1, shape.hidden_2)
+        self.output = nn.Linear(shape.hidden_2, 1)
+        self.dropout = nn.Dropout(shape.dropout)
 
-    def forward(self, features_RF: Tensor) -> Tensor:
+    def forward(self, inputs: RowInputs) -> Tensor:
         """logits_R."""
-        x = self.dropout(functional.relu(self.hidden_1(features_RF)))
+        x = self.dropout(functional.relu(self.hidden_1(inputs.dense_RF)))
         x = self.dropout(functional.relu(self.hidden_2(x)))
         logits_R: Tensor = self.output(x).squeeze(-1)
         return logits_R

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from modeling.datasets import Dataset, load_dataset, write_dataset
 from modeling.engagement_datasets import EngagementDataset, load_engagement_dataset, write_engagement_dataset
+from modeling.engagement_events import SCHEMA
 from modeling.progress import TrainingPoint
 
 
@@ -45,9 +47,26 @@ def make_engagement(directory: Path, *, num_rows: int = 400, has_signal: bool = 
     is_long = frame["dwell_seconds"].to_numpy() > 40
     label = is_like_heavy ^ is_long if has_signal else generator.random(num_rows) < 0.4
     write_engagement_dataset(
-        directory, frame.with_columns(pl.Series("label", label)), ["num_likes", "dwell_seconds"], "label"
+        directory,
+        frame.with_columns(pl.Series("label", label)),
+        ["num_likes", "dwell_seconds"],
+        "label",
+        acts=make_acts(label),
     )
     return load_engagement_dataset(directory)
+
+
+def make_acts(label: NDArray[np.bool_]) -> pl.DataFrame:
+    """Up to nine acts per contact; those who convert end with a favourite after a like, the others the other way."""
+    generator = np.random.default_rng(5)
+    rows = []
+    for user, is_positive in enumerate(label):
+        actions = [*generator.choice([1, 2, 4, 7], generator.integers(0, 8)), *((4, 7) if is_positive else (7, 4))]
+        ages = np.sort(generator.uniform(0, 86_400 * 30, len(actions)))[::-1]
+        for action, age in zip(actions if user % 20 else [], ages, strict=False):
+            dwell = float(generator.exponential(30)) if generator.random() < 0.7 else None
+            rows.append((user, int(action), ["", "护肤", "母婴"][user % 3], float(age), dwell))
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 
 def ignore(point: TrainingPoint) -> None:

@@ -1,17 +1,19 @@
 """The engagement table and its classifiers."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
-import torch
 
-from modeling.classifiers import DnnClassifier, LogisticClassifier, MajorityClassifier, Standardiser
-from modeling.engagement_config import EngagementDnnConfig
+from modeling.classifiers import LogisticClassifier, MajorityClassifier, Standardiser, load_classifier
+from modeling.engagement_config import CHOICES, EngagementConfig
 from modeling.engagement_datasets import EngagementDatasetConfig, load_engagement_dataset, write_engagement_dataset
-from modeling.errors import DatasetInvalid, DatasetTooSmall, FileCorrupt, LabelHasOneClass
-from modeling.nn.engagement_dnn import EngagementDnn
+from modeling.engagement_events import SCHEMA
+from modeling.engagement_pipeline import fit_engagement_models
+from modeling.errors import ConfigInvalid, DatasetInvalid, DatasetTooSmall, FileCorrupt, LabelHasOneClass
+from tests.modeling.learning import ignore, never
 
 
 def make_frame(num_rows: int = 100, num_positive: int = 30) -> pl.DataFrame:
@@ -60,6 +62,7 @@ def test_rows_without_label_are_dropped_and_counted(tmp_path: Path) -> None:
         (make_frame(), ["likes", "label"], DatasetInvalid),
         (make_frame(), [], DatasetInvalid),
         (make_frame().with_columns(label=pl.col("label") * 2), ["likes"], DatasetInvalid),
+        (make_frame().with_columns(user_key=pl.lit(5)), ["likes"], DatasetInvalid),
     ],
 )
 def test_unusable_tables_are_refused(tmp_path: Path, frame: pl.DataFrame, features: list[str], error: type) -> None:
@@ -107,13 +110,66 @@ def test_majority_answers_the_share() -> None:
     assert model.probabilities(np.zeros((2, 1), np.float32)).tolist() == [0.25, 0.25]
 
 
-def test_numpy_network_equals_torch() -> None:
-    torch.manual_seed(0)
-    net = EngagementDnn(EngagementDnnConfig(), num_features=5).eval()
-    features = np.random.default_rng(0).normal(size=(40, 5)).astype(np.float32)
-    standardiser = Standardiser.fit(features)
-    weights = {name: tensor.numpy() for name, tensor in net.state_dict().items()}
-    model = DnnClassifier(("a", "b", "c", "d", "e"), standardiser, weights)
-    with torch.no_grad():
-        expected = torch.sigmoid(net(torch.from_numpy(standardiser.apply(features)))).numpy()
-    np.testing.assert_allclose(model.probabilities(features), expected, atol=1e-4)
+def test_shares_that_leave_nothing_to_learn_from_are_refused() -> None:
+    for changes in ({"valid_share": 0.5, "test_share": 0.4}, {"test_share": 0.0}, {"max_events": 0}):
+        with pytest.raises(ConfigInvalid):
+            EngagementDatasetConfig(**changes)
+
+
+def test_a_part_without_one_of_the_classes_is_refused(tmp_path: Path) -> None:
+    write_engagement_dataset(tmp_path / "ds", make_frame(), ["likes"], "label")
+    dataset = load_engagement_dataset(tmp_path / "ds")
+    dataset.check()
+    with pytest.raises(DatasetTooSmall):
+        replace(dataset, parts_R=np.zeros_like(dataset.parts_R)).check()
+    with pytest.raises(DatasetTooSmall):
+        replace(dataset, parts_R=np.where(dataset.labels_R == 1, 0, dataset.parts_R)).check()
+
+
+def test_columns_that_tell_the_label_are_named(tmp_path: Path) -> None:
+    frame = make_frame().with_columns(
+        paid=pl.col("label") * 3.0,
+        refund_reason=pl.when(pl.col("label") == 1).then(1.0),
+        constant=pl.lit(1.0),
+        empty=pl.lit(None, pl.Float64),
+    )
+    features = ["likes", "paid", "refund_reason", "constant", "empty"]
+    info = write_engagement_dataset(tmp_path / "ds", frame, features, "label")
+    assert info.leaking_features == ("paid", "refund_reason")
+
+
+@pytest.mark.parametrize("families", [("engagement_dnn",), CHOICES])
+def test_constant_missing_and_infinite_features_give_the_share(tmp_path: Path, families: tuple[str, ...]) -> None:
+    frame = make_frame(150, 60).with_columns(likes=1.0, dwell=pl.Series([float("inf"), float("nan"), None] * 50))
+    acts = pl.DataFrame(schema=SCHEMA)
+    write_engagement_dataset(tmp_path / "ds", frame, ["likes", "dwell"], "label", acts=acts)
+    dataset = load_engagement_dataset(tmp_path / "ds")
+    config = replace(EngagementConfig.preset("debug"), families=families)
+    outcome = fit_engagement_models(dataset, config, tmp_path / "run", ignore, never)
+    features = dataset.part("test")[0]
+    for version in outcome.versions:
+        answers = load_classifier(version.directory).probabilities(features, dataset.events_of("test"))
+        assert np.ptp(answers) == 0.0
+        assert answers[0] == pytest.approx(0.4, abs=0.15)
+    assert outcome.verdict is not None
+    assert not outcome.verdict.promote
+
+
+def test_the_smallest_table_that_is_taken_can_be_learnt(tmp_path: Path) -> None:
+    write_engagement_dataset(tmp_path / "ds", make_frame(50, 5), ["likes", "dwell"], "label")
+    config = replace(EngagementConfig.preset("debug"), families=("engagement_dnn", "trees", "engagement_ensemble"))
+    outcome = fit_engagement_models(load_engagement_dataset(tmp_path / "ds"), config, tmp_path, ignore, never)
+    assert outcome.verdict is not None
+    assert outcome.verdict.code == "too_few_users"
+
+
+def test_acts_are_stored_with_the_table_and_part_of_its_version(tmp_path: Path) -> None:
+    acts = pl.DataFrame([(1000, 4, "护肤", 60.0, None), (1099, 2, "", 5.0, 3.0)], schema=SCHEMA, orient="row")
+    with_acts = write_engagement_dataset(tmp_path / "a", make_frame(), ["likes"], "label", acts=acts)
+    without = write_engagement_dataset(tmp_path / "b", make_frame(), ["likes"], "label")
+    assert (with_acts.num_events, with_acts.has_events, without.has_events) == (2, True, False)
+    assert with_acts.version != without.version
+    events = load_engagement_dataset(tmp_path / "a").events
+    assert events is not None
+    assert np.diff(events.offsets).tolist() == [1, *[0] * 98, 1]
+    assert load_engagement_dataset(tmp_path / "b").events is None

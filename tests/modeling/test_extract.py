@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 from django.utils import timezone
 
@@ -13,6 +14,7 @@ from audience.models import Consent, Contact, Engagement, Import
 from catalog.models import Item
 from modeling import engagement_extract, extract
 from modeling.engagement_extract import EngagementExtractConfig
+from modeling.models import Dataset
 from tests.modeling.behaviour import fill
 
 AT = datetime(2026, 5, 1, 8, tzinfo=UTC)
@@ -172,3 +174,34 @@ def test_a_refusal_holds_for_the_engagement_table(anna, batch):
     Engagement.objects.create(contact=anna, batch=batch, label=True)
     deny_training(anna)
     assert engagement_extract.engagement_frame(EngagementExtractConfig(source="table")).rows.height == 0
+
+
+def test_acts_before_the_cut_come_with_their_age_category_and_dwell(anna, ben, book, lamp):
+    act(anna, EventKind.READ, 2, book, dwell_seconds=30)
+    act(anna, EventKind.SCAN, 70)
+    act(anna, EventKind.PURCHASE, 95, lamp)
+    act(ben, EventKind.LIKE, 100, lamp)
+    deny_training(ben)
+    config = EngagementExtractConfig(label_days=20, feature_days=100).resolved()
+    acts = engagement_extract.engagement_frame(config).acts.sort("seconds_before", descending=True)
+    day = 86_400.0
+    assert acts.rows() == [
+        (anna.pk, EventKind.READ, '含"引号",逗号\n换行', 78 * day, 30.0),
+        (anna.pk, EventKind.SCAN, None, 10 * day, None),
+    ]
+
+
+def test_an_uploaded_table_has_no_acts(anna, batch, book):
+    Engagement.objects.create(contact=anna, batch=batch, label=True)
+    act(anna, EventKind.READ, 2, book)
+    assert engagement_extract.engagement_frame(EngagementExtractConfig(source="table")).acts is None
+
+
+def test_acts_to_score_reach_up_to_now_and_are_cut_as_in_the_dataset(anna, ben, book):
+    for day in (0, 1, 2):
+        act(anna, EventKind.LIKE, day, book)
+    config = {"extract": EngagementExtractConfig(source="events").to_dict(), "dataset": {"max_events": 2}}
+    events = engagement_extract.acts_now(Dataset(config=config), np.array([ben.pk, anna.pk]))
+    assert events.offsets.tolist() == [0, 0, 2]
+    assert events.codes_EC[:, 0].tolist() == [EventKind.LIKE, EventKind.LIKE]
+    assert events.codes_EC[1, 2] == 0  # the newest one is just before the reference time

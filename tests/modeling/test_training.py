@@ -16,7 +16,7 @@ from modeling.progress import TrainingPoint
 from modeling.sequence_configs import TransformerConfig
 from modeling.splits import Split
 from modeling.training_checkpoints import CHECKPOINT_FILE
-from modeling.training_engagement import train_engagement
+from modeling.training_engagement import train_family
 from modeling.training_next_item import TrainingResult, train_next_item
 from tests.modeling.learning import ignore, make_dataset, make_engagement, never
 
@@ -166,15 +166,16 @@ def test_nothing_to_learn_from_is_refused(dataset: Dataset, tmp_path: Path) -> N
         train_next_item(dataset, Split("empty", starts, starts, starts), NETWORK, CONFIG, tmp_path, ignore, never)
 
 
-def test_engagement_net_resumes_bit_for_bit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("family", ["engagement_dnn", "event_rnn"])
+def test_engagement_net_resumes_bit_for_bit(tmp_path: Path, family: str) -> None:
     dataset = make_engagement(tmp_path / "ds")
     config = EngagementConfig.preset("debug")
-    expected = train_engagement(dataset, config, tmp_path / "a", ignore, never).classifier
+    expected = train_family(family, dataset, config, tmp_path / "a", ignore, never).classifier
     answers = iter([False, True, False, False])
     with pytest.raises(TrainingCancelled):
-        train_engagement(dataset, config, tmp_path / "b", ignore, lambda: next(answers))
+        train_family(family, dataset, config, tmp_path / "b", ignore, lambda: next(answers))
     torch.manual_seed(99)
-    result = train_engagement(dataset, config, tmp_path / "b", ignore, lambda: next(answers)).classifier
+    result = train_family(family, dataset, config, tmp_path / "b", ignore, lambda: next(answers)).classifier
     for name, array in expected.weights.items():
         np.testing.assert_array_equal(result.weights[name], array)
 
