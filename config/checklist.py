@@ -25,6 +25,7 @@ PRODUCTION = {"DEBUG": "0", "HTTPS": "1", "ALLOWED_HOSTS": "fanwise.example", "B
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 APT = ["apt-get", "-qq", "-o", "Dpkg::Use-Pty=0"]
 HANG_OPTIONS = ["-o", "faulthandler_timeout=300", "-o", "faulthandler_exit_on_timeout=true"]
+SHARING_OPTIONS = ["--numprocesses=2", "--dist=loadgroup"]
 SLOWEST_OPTIONS = ["--durations=10", "--durations-min=3"]
 
 Environment = dict[str, str]
@@ -124,7 +125,7 @@ def pytest_command(*arguments: str) -> list[str]:
 def run_pytest(environment: Environment, marked: str) -> tuple[Result, str]:
     """Runs pytest, showing its output as it comes; also gives its closing line."""
     began, closing = time.monotonic(), ""
-    command = pytest_command("-m", marked, *SLOWEST_OPTIONS)
+    command = pytest_command("-m", marked, *SHARING_OPTIONS, *SLOWEST_OPTIONS)
     with subprocess.Popen(
         command, cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, errors="replace",
