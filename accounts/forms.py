@@ -41,6 +41,8 @@ SCOPE_LABELS = {
     "messages:read": _("Read messages and the ways to reach contacts"),
     "links:read": _("Read tracked links and their clicks"),
     "links:write": _("Make tracked links"),
+    "segments:read": _("Read segments"),
+    "segments:write": _("Write segments"),
 }
 
 

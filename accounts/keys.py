@@ -19,6 +19,7 @@ SCOPES = (
     "contacts:read", "contacts:write", "items:read", "items:write", "events:write", "imports:read", "imports:write",
     "models:read", "models:write", "profiles:read", "recommendations:read", "accounts:read", "accounts:write",
     "accounts:connect", "messages:read", "links:read", "links:write",
+    "segments:read", "segments:write",
 )  # fmt: skip
 _SEEN_EVERY = timedelta(minutes=1)
 _KEY = ("id", "tenant_id", "name", "prefix", "digest", "scopes", "last_used_at")

@@ -26,6 +26,7 @@ CALLS = {
     "items:read": Call("/items/"),
     "models:read": Call("/versions/"),
     "imports:read": Call("/imports/"),
+    "segments:read": Call("/segments/"),
 }
 """The call that shows a scope best; the two most telling ones of a key are printed."""
 

@@ -11,6 +11,7 @@ from accounts.models import AuditEntry
 VERBS: dict[str, Any] = {
     "add": pgettext_lazy("deed", "Added"),
     "add_drafts": pgettext_lazy("deed", "Added drafts"),
+    "archive": pgettext_lazy("deed", "Archived"),
     "authorise": pgettext_lazy("deed", "Authorised"),
     "bind": pgettext_lazy("deed", "Tied a WeChat login to"),
     "cancel": pgettext_lazy("deed", "Cancelled"),
@@ -39,6 +40,8 @@ VERBS: dict[str, Any] = {
     "publish_article": pgettext_lazy("deed", "Published an article"),
     "publish_menu": pgettext_lazy("deed", "Published the menu"),
     "remove": pgettext_lazy("deed", "Removed"),
+    "remove_member": pgettext_lazy("deed", "Took a person off"),
+    "restore": pgettext_lazy("deed", "Brought back"),
     "restore_menu": pgettext_lazy("deed", "Restored the menu"),
     "resume": pgettext_lazy("deed", "Resumed"),
     "retire": pgettext_lazy("deed", "Retired"),
@@ -80,6 +83,7 @@ THINGS: dict[str, Any] = {
     "pushes": pgettext_lazy("trail", "Pushes"),
     "study": pgettext_lazy("trail", "Study of models"),
     "training_run": pgettext_lazy("trail", "Training run"),
+    "segment": pgettext_lazy("trail", "Segment"),
 }
 
 

@@ -21,6 +21,7 @@ from accounts.middleware import API_PREFIX
 from accounts.tenancy import is_in_scope
 from audience.api import ContactViewSet, EventViewSet
 from audience.import_api import ImportViewSet
+from campaigns.segments.api import SegmentViewSet
 from catalog.api import ItemViewSet
 from common.errors import BadInput, Conflict, FanwiseError, NotEnoughData
 from common.translation import explain
@@ -105,6 +106,7 @@ router.register("contacts", ContactViewSet, basename="contact")
 router.register("items", ItemViewSet, basename="item")
 router.register("events", EventViewSet, basename="event")
 router.register("imports", ImportViewSet, basename="import")
+router.register("segments", SegmentViewSet, basename="segment")
 router.register("datasets", DatasetViewSet, basename="dataset")
 router.register("runs", RunViewSet, basename="run")
 router.register("versions", VersionViewSet, basename="version")

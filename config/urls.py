@@ -7,6 +7,7 @@ from config import checks  # noqa: F401  # registers the deployment checks
 brand_pages: list[URLPattern | URLResolver] = [
     path("", include("campaigns.urls")),
     path("", include("audience.urls")),
+    path("segments/", include("campaigns.segments.urls")),
     path("catalog/", include("catalog.urls")),
     path("tracking/", include("connectors.tracking.urls")),
     path("channels/", include("connectors.urls")),

@@ -30,6 +30,7 @@ NAVIGATION = (
     NavEntry("campaigns:home", "", "ti-smart-home", pgettext_lazy("navigation", "Home")),
     NavEntry("audience:imports", "data/", "ti-database-import", _("Data")),
     NavEntry("audience:contacts", "contacts/", "ti-users", _("Contacts")),
+    NavEntry("segments:list", "segments/", "ti-chart-circles", _("Segments")),
     NavEntry("tracking:live", "tracking/", "ti-activity", _("Tracking")),
     NavEntry("catalog:items", "catalog/", "ti-books", _("Catalog")),
     NavEntry("connectors:accounts", "channels/", "ti-brand-wechat", pgettext_lazy("WeChat", "Accounts")),

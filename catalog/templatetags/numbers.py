@@ -17,6 +17,13 @@ def grouped(number: int | float | str | None) -> str:
 
 
 @register.filter
+def share_of(part: int | None, whole: int | None) -> str:
+    """Percent with one decimal below ten: 3 of 40 is 7.5; of nothing it is 0."""
+    percent = 100 * part / whole if part and whole else 0.0
+    return f"{percent:.1f}" if 0 < percent < 10 else f"{percent:.0f}"
+
+
+@register.filter
 def ago(at: datetime | None) -> str:
     """How long ago, in one unit; beyond a month the date: "3 hours ago"."""
     if at is None:

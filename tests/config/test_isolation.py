@@ -20,6 +20,7 @@ from accounts.actors import Actor
 from accounts.models import Membership
 from accounts.tenancy import tenant_scope
 from audience.models import Contact, ContactMerge, Import
+from campaigns.models import Segment
 from catalog.models import Item
 from common.text import new_code
 from config.state import CHECKOUT
@@ -114,6 +115,7 @@ def make_objects(tenant, user, mark):
         )  # fmt: skip
         publication = Publication.objects.create(account=account, job=job, media_id="m", title=mark)
         link = TrackedLink.objects.create(code=new_code(10), name=mark, target="https://their.example/")
+        segment = Segment.objects.create(name=mark, kind="dynamic", rule={"all": [{"on": "everybody"}]})
         key, _secret = keys.create(tenant, mark, ["items:read"], by)
         member = Membership.objects.get(tenant=tenant, user=user)
     return {
@@ -123,6 +125,7 @@ def make_objects(tenant, user, mark):
         "merge": [merge.code], "menu_version": [menu.code], "publication": [publication.code],
         "link": [link.code],
         "template": [template.code],
+        "segment": [segment.code],
         "key": [str(key.pk), key.prefix], "member": [str(member.pk)], "user": [str(user.pk)],
     }  # fmt: skip
 
@@ -162,6 +165,7 @@ def snapshot(other_brand):
             MessageLog,
             TrackedLink,
             MessageTemplate,
+            Segment,
         )
         rows = [list(model.objects.order_by("pk").values()) for model in models]
     return rows, list(other_brand.memberships.values()), list(other_brand.api_keys.values("pk", "revoked_at", "name"))
