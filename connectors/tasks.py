@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from accounts.jobs import Lease, job_task
 from accounts.models import Tenant
-from connectors import authorisations, deletion, messages, publications, receipts
+from connectors import authorisations, deletion, limits, messages, publications, receipts, release_tests
 from connectors.sync import runs
 
 
@@ -62,9 +62,23 @@ def publish_draft(lease: Lease) -> None:
 
 @shared_task(name="connectors.tasks.keep_up", ignore_result=True)
 def keep_up() -> None:
-    """Beat calls this every few minutes: parked passes go on, and each account is fetched once a day."""
+    """Beat calls this every few minutes: parked passes go on, each account and its limits are fetched once a day."""
     for tenant_id in Tenant.objects.values_list("pk", flat=True).iterator():
         runs.keep_up(tenant_id)
+        for account_id in limits.due(tenant_id, timezone.now()):
+            ask_limits.delay(tenant_id, account_id)
+
+
+@shared_task(name="connectors.tasks.ask_limits", ignore_result=True)
+def ask_limits(tenant_id: int, account_id: int) -> None:
+    """Ask WeChat for the real limits of one account, if that is due still."""
+    limits.ask_due(tenant_id, account_id, timezone.now())
+
+
+@shared_task(name=release_tests.TASK, ignore_result=True)
+def answer_release_check(openid: str, auth_code: str) -> None:
+    """Answer Tencent's tester through the API, which it awaits within seconds."""
+    release_tests.answer_by_api(openid, auth_code)
 
 
 @shared_task(name="connectors.tasks.finish_authorisation", ignore_result=True)

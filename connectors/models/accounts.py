@@ -61,7 +61,10 @@ class ConnectedAccount(TenantModel):
     is_simulated = models.BooleanField(default=False)
     state = models.CharField(max_length=12, choices=State.choices, default=State.ACTIVE)
     daily_limits: Any = models.JSONField(default=dict)
-    """Calls per day by API path, where WeChat has told others than it gives new accounts."""
+    """Calls per day by API path, as WeChat told them at `limits_asked_at`."""
+    limits_asked_at = models.DateTimeField(null=True)
+    quota_resets: Any = models.JSONField(default=list)
+    """When we had WeChat begin the day's counts anew, as ISO moments: ten a month are allowed."""
     checked_at = models.DateTimeField(null=True)
     """When the platform last confirmed the callback address with our token."""
     first_push_at = models.DateTimeField(null=True)

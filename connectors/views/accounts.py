@@ -14,7 +14,7 @@ from accounts.access import Can, needs
 from accounts.http import BrandRequest, brand_url
 from common.errors import FanwiseError
 from common.translation import explain
-from connectors import capabilities, connections, health, open_platform
+from connectors import capabilities, connections, health, limits, open_platform
 from connectors.access import account_for
 from connectors.forms import AccountSettingsForm, ConnectForm, SecretForm
 from connectors.models import ConnectedAccount
@@ -69,6 +69,8 @@ def account(request: BrandRequest, code: str) -> HttpResponse:
         "account": found,
         "health": health.of(found),
         "standings": capabilities.standings(found),
+        "num_resets": limits.num_resets(found),
+        "max_resets": limits.MAX_RESETS,
         "tab": "health",
     }
     return render(request, "connectors/account.html", context)

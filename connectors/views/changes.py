@@ -10,11 +10,12 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from accounts.access import Can, needs
+from accounts.access import Can, enters_scopes_itself, needs
 from accounts.http import BrandRequest, brand_url
+from accounts.tenancy import tenant_scope
 from common.errors import FanwiseError
 from common.translation import explain
-from connectors import connections, practice, problems
+from connectors import connections, limits, practice, problems
 from connectors.access import account_for
 from connectors.forms import SecretForm
 from connectors.views.accounts import callback_url
@@ -115,4 +116,34 @@ def clear_problems(request: BrandRequest, code: str) -> HttpResponse:
     """Forget the listed problems; those that go on come back."""
     found = account_for(code)
     attempt(request, lambda: problems.clear(found), _("The list is empty again. What still goes wrong comes back."))
+    return redirect(brand_url(request, "connectors:account", code))
+
+
+@require_POST
+@enters_scopes_itself
+@needs(Can.VIEW, write=Can.MANAGE)
+def ask_limits(request: BrandRequest, code: str) -> HttpResponse:
+    """Ask WeChat how many calls a day the account really has."""
+    return _outside(request, code, limits.ask, _("These are the limits WeChat tells now."))
+
+
+@require_POST
+@enters_scopes_itself
+@needs(Can.VIEW, write=Can.MANAGE)
+def reset_quotas(request: BrandRequest, code: str) -> HttpResponse:
+    """Have WeChat begin the day's counts anew."""
+    done = _("The day's calls begin anew.")
+    return _outside(request, code, lambda account: limits.reset(account, request.actor), done)
+
+
+def _outside(request: BrandRequest, code: str, change: Callable[[Any], Any], done: str) -> HttpResponse:
+    """Do what calls the platform outside transactions, and go back to the health page."""
+    with tenant_scope(request.tenant):
+        found = account_for(code)
+    try:
+        change(found)
+    except FanwiseError as error:
+        messages.error(request, explain(error))
+    else:
+        messages.success(request, done)
     return redirect(brand_url(request, "connectors:account", code))

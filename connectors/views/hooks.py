@@ -8,7 +8,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.jobs import DATABASE_AWAY
-from connectors import authorisations, receiving
+from connectors import authorisations, receiving, release_tests
 from connectors.receiving import Door
 from connectors.wechat.documents import MAX_BYTES
 from connectors.wechat.errors import BadPush, BadSignature
@@ -27,14 +27,32 @@ def account_push(request: HttpRequest, code: str) -> HttpResponse:
 @require_POST
 def authorised_push(request: HttpRequest, app_id: str) -> HttpResponse:
     """A push to an account that authorised our platform; signed and encrypted with the platform's keys."""
-    return _answer(request, lambda: authorisations.door_for(app_id))
+    return _answer(request, lambda: authorisations.door_for(app_id), _answer_tester)
 
 
-def _answer(request: HttpRequest, find_door: Callable[[], Door | None]) -> HttpResponse:
+def _answer_tester(request: HttpRequest) -> HttpResponse:
+    """The release check's accounts are nobody's; whatever else comes for an unknown account is not found."""
+    if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BYTES:
+        return HttpResponse(status=413)
+    try:
+        answer = release_tests.answer(request.GET.dict(), request.body)
+    except BadPush:
+        raise Http404 from None
+    return HttpResponse(answer, content_type="text/plain")
+
+
+def _not_found(request: HttpRequest) -> HttpResponse:
+    raise Http404
+
+
+def _answer(
+    request: HttpRequest, find_door: Callable[[], Door | None],
+    answer_unknown: Callable[[HttpRequest], HttpResponse] = _not_found,
+) -> HttpResponse:  # fmt: skip
     try:
         door = find_door()
         if door is None:
-            raise Http404
+            return answer_unknown(request)
         if request.method == "GET":
             return HttpResponse(receiving.verify_address(door, request.GET.dict()), content_type="text/plain")
         return _receive(door, request)

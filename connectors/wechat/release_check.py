@@ -27,11 +27,11 @@ def find_auth_code(push: AccountPush) -> str:
     return ""
 
 
-def answer_by_api(component: Component, push: AccountPush, auth_code: str, store: TokenStore) -> None:
+def answer_by_api(component: Component, openid: str, auth_code: str, store: TokenStore) -> None:
     """Exchange the tester's code and send what it waits for, within a few seconds. Raises Refused, TransportFailed."""
     granted = component.query_authorisation(auth_code)
     tokens = AuthorizerTokens(component, granted.app_id, store)
     tokens.accept(granted)
     client = WeChatClient(granted.app_id, tokens, base_url=component.transport.base_url)
-    body = {"touser": push.sender, "msgtype": "text", "text": {"content": f"{auth_code}_from_api"}}
+    body = {"touser": openid, "msgtype": "text", "text": {"content": f"{auth_code}_from_api"}}
     client.call("POST", "/cgi-bin/message/custom/send", body=body)

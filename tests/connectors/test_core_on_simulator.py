@@ -419,7 +419,9 @@ def test_the_release_check_of_the_platform_is_passed(
             return "success"
         if code := release_check.find_auth_code(push):
             slow.append(
-                threading.Thread(target=release_check.answer_by_api, args=(site.component, push, code, MemoryStore()))
+                threading.Thread(
+                    target=release_check.answer_by_api, args=(site.component, push.sender, code, MemoryStore())
+                )
             )
             slow[-1].start()
             return ""

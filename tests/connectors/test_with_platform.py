@@ -1,6 +1,7 @@
 """End to end with the simulated platform, which pushes over HTTP to the running site."""
 
 import re
+import threading
 from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,7 +14,7 @@ from accounts.models import AuditEntry
 from accounts.tenancy import tenant_scope
 from audience.kinds import EventKind
 from audience.models import Event, Identity
-from connectors import authorisations, capabilities, connections, receipts
+from connectors import authorisations, capabilities, connections, receipts, release_tests
 from connectors.clients import AccountUnavailable, client_for
 from connectors.models import (
     AccountToken,
@@ -252,3 +253,39 @@ def test_without_a_ticket_the_page_says_what_to_do(wechat, as_owner, brand, sett
     as_owner.cookies["django_language"] = "en"
     answer = as_owner.get(f"{HOME}authorise/", follow=True)
     assert "has not sent a ticket yet" in answer.content.decode()
+
+
+# --- the check before the component is released -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def worker(monkeypatch):
+    """Does what the release check hands to the queue, as a worker would, beside the waiting web server."""
+    doing = []
+
+    def answer(*args):
+        release_tests.answer_by_api(*args)
+        connection.close()
+
+    def send_task(name, args=(), **_):
+        if name == release_tests.TASK:
+            doing.append(threading.Thread(target=answer, args=args))
+            doing[-1].start()
+
+    monkeypatch.setattr(release_tests.current_app, "send_task", send_task)
+    yield
+    for one in doing:
+        one.join()
+
+
+def test_the_whole_release_check_of_the_open_platform_is_passed(wechat, component, worker, brand):
+    result = wechat.do("check_release", component=component)
+    assert result["passed"], result
+    with tenant_scope(brand):
+        assert PushReceipt.objects.count() == 0
+
+
+def test_nobody_else_is_answered_in_the_testers_place(component, client):
+    address = "/hooks/wechat-open/wx570bc396a51b8ff8/"
+    forged = "?signature=x&msg_signature=x&timestamp=1&nonce=n&encrypt_type=aes"
+    assert client.post(address + forged, "<xml><Encrypt>x</Encrypt></xml>", content_type="text/xml").status_code == 404
