@@ -2,7 +2,8 @@
 
 Stage: training. Reads frames of exposures and events; writes nothing. Rates of items, authors, categories and the brand
 are those of the day before: an exposure counts from the first day that begins after its window has ended. What the
-contact did counts up to the moment itself, as it does when the model answers.
+contact did counts up to the start of the day, in training as in serving, so it is the same for all that is shown to one
+contact on one day and cannot tell the day's exposures apart by what came of them.
 Shapes: R exposures, E events of histories (by contact and time), K acts, Q questions.
 """
 
@@ -43,26 +44,33 @@ class Histories:
     ends_R: Int64Array
 
     @classmethod
-    def of(cls, events: pl.DataFrame, rows: pl.DataFrame, items: ItemFacts) -> Histories:
-        """The histories of checked events for exposures (user_key, shown_micros)."""
+    def of(cls, events: pl.DataFrame, rows: pl.DataFrame, items: ItemFacts, utc_offset_seconds: int) -> Histories:
+        """The histories of checked events for exposures (user_key, shown_micros), up to the start of their days."""
         events = events.filter(~pl.col("code").is_in(NOT_IN_HISTORY))
         events = events.sort("user_key", "occurred_micros", "item_key", "code")
         keys = np.concatenate([events["user_key"].to_numpy(), rows["user_key"].to_numpy()])
         users = np.unique(keys, return_inverse=True)[1].astype(np.int32)
         users_E, users_R = users[: len(events)], users[len(events) :]
-        times_E, shown_R = events["occurred_micros"].to_numpy(), rows["shown_micros"].to_numpy()
-        starts_R, ends_R = _recent(users_E, times_E, users_R, shown_R)
+        times_E = events["occurred_micros"].to_numpy()
+        mornings_R = day_start(rows["shown_micros"].to_numpy() // MICROS, utc_offset_seconds) * MICROS
+        starts_R, ends_R = _recent(users_E, times_E, users_R, mornings_R)
         indices_E = items.index(events["item_key"].to_numpy())
         return cls(indices_E, events["code"].to_numpy(), times_E, users_E, users_R, starts_R, ends_R)
 
 
-def _recent(users_E: _Ints, times_E: Int64Array, users_R: _Ints, shown_R: Int64Array) -> tuple[Int64Array, Int64Array]:
-    """[start, end) of what each exposure's contact had done recently, strictly before it."""
+def day_start(seconds_R: Int64Array, utc_offset_seconds: int) -> Int64Array:
+    """Unix seconds at which the brand's day began."""
+    local_R = seconds_R + utc_offset_seconds
+    return np.asarray(local_R - local_R % DAY_SECONDS - utc_offset_seconds, np.int64)
+
+
+def _recent(users_E: _Ints, times_E: Int64Array, users_R: _Ints, until_R: Int64Array) -> tuple[Int64Array, Int64Array]:
+    """[start, end) of what each exposure's contact had done recently, strictly before a moment."""
     moments = np.unique(times_E)
     keys_E = users_E.astype(np.int64) * (len(moments) + 1) + np.searchsorted(moments, times_E)
     base_R = users_R.astype(np.int64) * (len(moments) + 1)
-    ends_R = np.searchsorted(keys_E, base_R + np.searchsorted(moments, shown_R))
-    lately_R = np.searchsorted(keys_E, base_R + np.searchsorted(moments, shown_R - RECENT_SECONDS * MICROS))
+    ends_R = np.searchsorted(keys_E, base_R + np.searchsorted(moments, until_R))
+    lately_R = np.searchsorted(keys_E, base_R + np.searchsorted(moments, until_R - RECENT_SECONDS * MICROS))
     first_R = np.maximum(np.searchsorted(keys_E, base_R), ends_R - NUM_RECENT)
     starts_R = np.maximum(first_R, lately_R)
     return np.where(ends_R - starts_R < ENOUGH_RECENT, first_R, starts_R), ends_R

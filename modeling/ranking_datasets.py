@@ -24,7 +24,7 @@ from modeling.histories import BoolArray, FloatArray, Int32Array, Int64Array
 from modeling.ranking_acts import ACTS
 from modeling.ranking_counts import Histories, count_all
 from modeling.ranking_exposures import MICROS, Exposures, check_events, find_exposures
-from modeling.ranking_features import assemble, feature_names
+from modeling.ranking_features import DAY_SECONDS, assemble, feature_names
 from modeling.ranking_items import ITEM_COLUMNS, ItemFacts, Vocabulary
 from modeling.ranking_metrics import LabelArray
 from modeling.storage import publishing, write_durably
@@ -126,6 +126,11 @@ class RankingDataset:
     event_items_E: Int32Array
     event_codes_E: NDArray[np.int8]
     event_seconds_E: Int64Array
+
+    @property
+    def days_R(self) -> Int64Array:
+        """The brand's day of each exposure, counted from 1970."""
+        return (self.shown_micros_R // MICROS + self.info.config.utc_offset_seconds) // DAY_SECONDS
 
     def rows(self, part: Part) -> Int64Array:
         """Which exposures belong to the part."""
@@ -234,7 +239,7 @@ def _describe(
     rows: pl.DataFrame, events: pl.DataFrame, facts: ItemFacts, acts: tuple[str, ...], config: RankingDatasetConfig
 ) -> tuple[pl.DataFrame, Histories, int]:
     """The rows with their histories and features, at most `max_rows` of them, and how many older ones were dropped."""
-    histories = Histories.of(events, rows, facts)
+    histories = Histories.of(events, rows, facts, config.utc_offset_seconds)
     counts = count_all(rows, histories, facts, acts, config.window_hours * 3600, config.utc_offset_seconds)
     num_too_old = max(len(rows) - config.max_rows, 0)
     features_RF = assemble(counts, facts, config.utc_offset_seconds)[num_too_old:]

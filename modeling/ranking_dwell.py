@@ -42,11 +42,7 @@ class DwellBuckets:
         kinds_R, lengths_R, dwells_R = kinds_R[known], lengths_R[known], dwells_R[known]
         edges: list[tuple[int, float]] = []
         for kind in np.unique(kinds_R):
-            lengths = np.nan_to_num(lengths_R[kinds_R == kind], nan=np.inf)
-            num = min(BUCKETS_PER_KIND, len(lengths) // MIN_ROWS_PER_BUCKET)
-            cuts = np.quantile(lengths[np.isfinite(lengths)], np.arange(1, num) / num) if num > 1 else []
-            edges += [(int(kind), float(cut)) for cut in np.unique(cuts)] if np.isfinite(lengths).any() else []
-            edges += [(int(kind), np.inf)] if num else []
+            edges += [(int(kind), cut) for cut in _cuts(lengths_R[kinds_R == kind])]
         edges.append((-1, np.inf))
         found = cls(
             np.array([kind for kind, _ in edges], np.int32),
@@ -100,6 +96,14 @@ def agreement_within(
             sizes.append(float(len(rows)))
             values.append(float(np.corrcoef(_ranks(said_R[rows]), _ranks(true_R[rows]))[0, 1]))
     return float(np.average(values, weights=sizes)) if sum(sizes) else float("nan")
+
+
+def _cuts(lengths: FloatArray) -> list[float]:
+    """Up to which length each bucket of one kind reaches; the last one is endless. None for too few stays."""
+    known = lengths[~np.isnan(lengths)]
+    num = min(BUCKETS_PER_KIND, len(known) // MIN_ROWS_PER_BUCKET)
+    inner = np.unique(np.quantile(known, np.arange(1, num) / num)).tolist() if num > 1 else []
+    return [*inner, np.inf] if len(lengths) >= MIN_ROWS_PER_BUCKET else []
 
 
 def _ranks(values: FloatArray) -> NDArray[np.float64]:

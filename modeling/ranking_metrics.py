@@ -2,8 +2,11 @@
 
 Shapes: R exposures, U users, K acts. Definitions:
 
-uAUC of an act: the AUC of each user who has exposures with and without the act (Mann-Whitney with mid-ranks: a tie
-counts one half), users with one class only dropped, the mean over the users that are left.
+uAUC of an act: for each user the share of pairs (one exposure with the act, one without, both of one day) that the
+scores put in the right order, a tie counting one half; users without such a pair (one class only) dropped; the mean
+over the users that are left. On the one test day of the challenge this is its per-user AUC. Pairs of different days are
+not compared: what is known of a user changes from day to day with the very acts that are judged (who has just liked
+something is known to like more), so a score of the user alone would seem better or worse than a coin.
 
 Weighted uAUC: sum of weight x uAUC over the acts present, divided by the sum of their weights; weights of the WeChat
 Big Data Challenge 2021 (read_comments 4, like 3, click_avatar 2, share 1, favourite 1, comment 1, follow 1). Acts
@@ -31,30 +34,35 @@ UNKNOWN = -1
 """A label that is not known: an act nobody could have recorded for this exposure."""
 
 
-def auc_per_user(users_R: NDArray[np.integer], labels_R: LabelArray, scores_R: NDArray[Any]) -> Float64Array:
+def auc_per_user(
+    users_R: NDArray[np.integer], days_R: NDArray[np.integer], labels_R: LabelArray, scores_R: NDArray[Any]
+) -> Float64Array:
     """auc_U of users 0..max(users_R); NaN for users with one class only. Rows with an unknown label are left out."""
     num_users = int(users_R.max(initial=-1)) + 1
     is_known_R = labels_R != UNKNOWN
-    users_R, is_positive_R, scores_R = users_R[is_known_R], labels_R[is_known_R] == 1, scores_R[is_known_R]
-    ranks_R = _ranks_within(users_R, scores_R)
-    num_U = np.bincount(users_R, minlength=num_users).astype(np.float64)
-    positive_U = np.bincount(users_R, is_positive_R, num_users)
-    rank_sum_U = np.bincount(users_R, ranks_R * is_positive_R, num_users)
-    pairs_U = positive_U * (num_U - positive_U)
-    wins_U = rank_sum_U - positive_U * (positive_U + 1) / 2
+    users_R, days_R = users_R[is_known_R], days_R[is_known_R]
+    is_positive_R, scores_R = labels_R[is_known_R] == 1, scores_R[is_known_R]
+    owners_G, groups_R = np.unique(np.column_stack([users_R, days_R]), axis=0, return_inverse=True)
+    groups_R = np.ravel(groups_R)
+    ranks_R = _ranks_within(groups_R, scores_R)
+    num_G = np.bincount(groups_R, minlength=len(owners_G)).astype(np.float64)
+    positive_G = np.bincount(groups_R, is_positive_R, len(owners_G))
+    rank_sum_G = np.bincount(groups_R, ranks_R * is_positive_R, len(owners_G))
+    pairs_U = np.bincount(owners_G[:, 0], positive_G * (num_G - positive_G), num_users)
+    wins_U = np.bincount(owners_G[:, 0], rank_sum_G - positive_G * (positive_G + 1) / 2, num_users)
     return np.divide(wins_U, pairs_U, out=np.full(num_users, np.nan), where=pairs_U > 0)
 
 
-def _ranks_within(users_R: NDArray[np.integer], scores_R: NDArray[Any]) -> Float64Array:
-    """Rank of each row among its user's rows, from 1; equal scores share their middle rank."""
-    order_R = np.lexsort((scores_R, users_R))
-    users, scores = users_R[order_R], scores_R[order_R]
-    is_user_start = np.append(True, users[1:] != users[:-1])[: len(users)]
-    is_tie_start = is_user_start | np.append(True, scores[1:] != scores[:-1])[: len(users)]
+def _ranks_within(groups_R: NDArray[np.integer], scores_R: NDArray[Any]) -> Float64Array:
+    """Rank of each row among its group's rows, from 1; equal scores share their middle rank."""
+    order_R = np.lexsort((scores_R, groups_R))
+    groups, scores = groups_R[order_R], scores_R[order_R]
+    is_group_start = np.append(True, groups[1:] != groups[:-1])[: len(groups)]
+    is_tie_start = is_group_start | np.append(True, scores[1:] != scores[:-1])[: len(groups)]
     starts = np.flatnonzero(is_tie_start)
-    ends = np.append(starts[1:], len(users))
-    middles = (starts + ends + 1) / 2 - np.flatnonzero(is_user_start)[np.cumsum(is_user_start)[starts] - 1]
-    ranks_R = np.empty(len(users))
+    ends = np.append(starts[1:], len(groups))
+    middles = (starts + ends + 1) / 2 - np.flatnonzero(is_group_start)[np.cumsum(is_group_start)[starts] - 1]
+    ranks_R = np.empty(len(groups))
     ranks_R[order_R] = np.repeat(middles, ends - starts)
     return ranks_R
 
@@ -75,11 +83,16 @@ class UserQuality:
 
     @classmethod
     def of(
-        cls, acts: Sequence[str], users_R: NDArray[np.integer], labels_RK: LabelArray, scores_RK: FloatArray
+        cls,
+        acts: Sequence[str],
+        users_R: NDArray[np.integer],
+        days_R: NDArray[np.integer],
+        labels_RK: LabelArray,
+        scores_RK: FloatArray,
     ) -> UserQuality:
         """Measure one model's scores."""
         users_R = np.unique(users_R, return_inverse=True)[1]
-        columns = [auc_per_user(users_R, labels_RK[:, k], scores_RK[:, k]) for k in range(len(acts))]
+        columns = [auc_per_user(users_R, days_R, labels_RK[:, k], scores_RK[:, k]) for k in range(len(acts))]
         return cls(tuple(acts), np.column_stack(columns))
 
     @property

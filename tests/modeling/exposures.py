@@ -23,12 +23,12 @@ _WORDS = {
 
 
 def make_user_action(num_users: int = 40, num_feeds: int = 60, num_days: int = 10, seed: int = 3) -> pl.DataFrame:
-    """One row per feed shown; half of the users like what has an even author and read comments on the odd ones, the
-    others the reverse."""
+    """One row per feed shown; four fifths of the users like what has an even author and read comments on the odd ones,
+    the others the reverse."""
     generator = np.random.default_rng(seed)
     num = num_users * num_days * 6
     users, feeds = generator.integers(0, num_users, num), generator.integers(0, num_feeds, num)
-    fits = users % 2 == feeds % 4 % 2
+    fits = (users % 5 > 0) == (feeds % 2 == 0)
     chances = {"like": (0.5, 0.05), "read_comment": (0.05, 0.5), "forward": (0.12, 0.04), "favorite": (0.1, 0.03)}
     labels = {name: generator.random(num) < np.where(fits, *pair) for name, pair in chances.items()}
     play = np.where(fits, 9_000, 3_000) * generator.uniform(0.5, 1.5, num)

@@ -78,7 +78,7 @@ def describe(events: pl.DataFrame, acts: tuple[str, ...]):
     events = check_events(events)
     rows = find_exposures(events, DAY).rows
     rows = rows.with_columns(pl.Series("item_index", facts.index(rows["item_key"].to_numpy())))
-    histories = Histories.of(events, rows, facts)
+    histories = Histories.of(events, rows, facts, 0)
     features_RF = assemble(count_all(rows, histories, facts, acts, DAY, 0), facts, 0)
     return rows, dict(zip(feature_names(acts), features_RF.T, strict=True)), histories
 
