@@ -6,10 +6,12 @@ long dwell wait in a spool to the end, and what proves to be a robot's is taken 
 """
 
 import datetime as dt
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from audience.cleaning import Cleaner, to_events
@@ -25,6 +27,10 @@ from audience.sketches import DwellSketch, RateSketch
 from audience.spool import Groups, Spool
 from audience.undo_log import UndoLog
 
+Months = npt.NDArray[np.int64]
+Packing = tuple[int | None, Future[list[Parcel]]]
+"""Parcels on their way, and the month that is left with them, if one is."""
+_MAX_PACKING = 4
 _ACTS, _HELD = 0, 1
 """Parts of the spool: line, contact and time of every row; the rows of long dwell."""
 
@@ -42,7 +48,7 @@ class EventLoader:
         self._writer = EventWriter(batch.pk, has_own_ids=has_own_ids)
         self._keys = KeyMaker(has_own_ids=has_own_ids)
         self._packer = ThreadPoolExecutor(1, thread_name_prefix="pack")
-        self._packing: Future[list[Parcel]] | None = None
+        self._packing: deque[Packing] = deque()
         self._contact_numbers, self._item_numbers = Numbering(), Numbering()
         self._contacts = contact_ids()
         self._items = item_ids(creates=self._options.unknown_items == "create", kind=self._options.item_kind)
@@ -71,22 +77,33 @@ class EventLoader:
         )
 
     def add(self, rows: pl.DataFrame) -> None:
-        """Take in what `shape` made of the next chunk, and write what nothing later in the file can change."""
+        """Take in what `shape` made of the next chunk; `write_next` writes what the rest of the file cannot change."""
         rows = self._matched(rows)
         if not rows.height:
             return
-        self._widen(rows["occurred_at"])
-        self._num_kept += rows.height
-        if self._max_rate:
-            self._count_acts(rows)
-        if self._options.dwell_quantile:
-            self._dwell.add(rows["dwell_seconds"])
-            is_long = (rows["dwell_seconds"] > self._long_seconds()).fill_null(value=False)
-            self._spool.append(rows.filter(is_long), _HELD)
-            rows = rows.filter(~is_long)
-            longest = rows["dwell_seconds"].drop_nulls().to_numpy().max(initial=0.0)
-            self._longest_seconds = max(self._longest_seconds, float(longest))
-        self._take(rows)
+        months = _months(rows)
+        found = set(np.unique(months).tolist())
+        for month in found:
+            self._writer.open_month(month)
+        self._packing.append((None, self._packer.submit(self._packed, rows, months)))
+        for month in self._writer.leave_months(found | self._recent_months):
+            self._packing.append((month, self._packer.submit(self._packed_rest, month)))
+        self._recent_months = found
+        self._write_but(_MAX_PACKING)
+
+    def write_next(self) -> bool:
+        """Write what was packed first, if something is being packed; False if nothing is.
+
+        A month after whose last parcel nothing more is expected is indexed, while the file is read on.
+        """
+        if not self._packing:
+            return False
+        left_month, packing = self._packing.popleft()
+        for parcel in packing.result():
+            self._writer.write(parcel)
+        if left_month is not None:
+            self._writer.index_month(left_month)
+        return True
 
     def settle(self) -> dict[int, str]:
         """Apply the rules over the whole file and write the rest; returns line -> reason of the rows set aside."""
@@ -131,45 +148,39 @@ class EventLoader:
         quantile = self._options.dwell_quantile
         return self._dwell.cap(max(1 - 4 * (1 - quantile), quantile / 2))[0]
 
-    def _take(self, rows: pl.DataFrame) -> None:
-        months = rows["occurred_at"].to_numpy().astype("datetime64[M]").view(np.int64)
-        months = np.maximum(months, OLDEST_MONTH)
+    def _packed(self, rows: pl.DataFrame, months: Months) -> list[Parcel]:
+        """Look at the rows of a chunk and pack what is ready, but for those of long dwell. Runs in the thread."""
+        self._widen(rows["occurred_at"])
+        self._num_kept += rows.height
+        if self._max_rate:
+            self._count_acts(rows)
+        if self._options.dwell_quantile:
+            self._dwell.add(rows["dwell_seconds"])
+            is_long = (rows["dwell_seconds"] > self._long_seconds()).fill_null(value=False)
+            self._spool.append(rows.filter(is_long), _HELD)
+            rows, months = rows.filter(~is_long), months[~is_long.to_numpy()]
+            longest = rows["dwell_seconds"].drop_nulls().to_numpy().max(initial=0.0)
+            self._longest_seconds = max(self._longest_seconds, float(longest))
+        return self._grouped(rows, months)
+
+    def _grouped(self, rows: pl.DataFrame, months: Months) -> list[Parcel]:
+        """Put rows to those of their month, and pack the groups that are full."""
         found = np.unique(months).tolist()
-        for month in found:
-            part = rows if len(found) == 1 else rows.filter(months == month)
-            for full_month, group in self._groups.add(part, month):
-                self._write(group, full_month)
-        self._index_left(set(found) | self._recent_months)
-        self._recent_months = set(found)
+        parts = ((rows if len(found) == 1 else rows.filter(months == month), month) for month in found)
+        full = (group for part, month in parts for group in self._groups.add(part, month))
+        return [parcel for month, group in full for parcel in self._pack(group, month)]
 
-    def _index_left(self, current: set[int]) -> None:
-        """Have the database index the new months that the file has left, while the file is read on."""
-        for month in self._writer.months_without_index - current:
-            for rows in self._groups.of(month):
-                self._write(rows, month)
-            self._write_packed()
-            self._writer.index_month(month)
+    def _packed_rest(self, *months: int) -> list[Parcel]:
+        """Pack what waits of these months, or of all."""
+        return [parcel for month, rows in self._groups.rest(*months) for parcel in self._pack(rows, month)]
 
-    def _write(self, rows: pl.DataFrame, month: int) -> None:
-        """Have rows of one month packed while the ones before them are sent."""
-        if not self._writer.is_open(month):
-            self._write_packed()
-            self._writer.open_month(month)
-        before, self._packing = self._packing, self._packer.submit(self._pack, rows, month)
-        self._send(before)
+    def _write_but(self, num_packing: int) -> None:
+        while len(self._packing) > num_packing:
+            self.write_next()
 
     def _write_rest(self) -> None:
-        for month, rows in self._groups.rest():
-            self._write(rows, month)
-        self._write_packed()
-
-    def _write_packed(self) -> None:
-        before, self._packing = self._packing, None
-        self._send(before)
-
-    def _send(self, packing: Future[list[Parcel]] | None) -> None:
-        for parcel in packing.result() if packing else ():
-            self._writer.write(parcel)
+        self._packing.append((None, self._packer.submit(self._packed_rest)))
+        self._write_but(0)
 
     def _pack(self, rows: pl.DataFrame, month: int) -> list[Parcel]:
         """Rows of one month in the order of the table's index."""
@@ -190,7 +201,8 @@ class EventLoader:
         for rows in self._spool.frames(_HELD):
             kept = rows.filter(~rows[LINE].is_in(bots))
             num_cut += int((kept["dwell_seconds"] > self._cap_seconds).sum())
-            self._take(kept)
+            self._packing.append((None, self._packer.submit(self._grouped, kept, _months(kept))))
+            self._write_but(_MAX_PACKING)
         self._write_rest()
         return num_cut
 
@@ -239,3 +251,8 @@ class EventLoader:
         if self._first_at and self._last_at:
             report.first_at, report.last_at = self._first_at.isoformat(), self._last_at.isoformat()
             self._batch.first_event_at, self._batch.last_event_at = self._first_at, self._last_at
+
+
+def _months(rows: pl.DataFrame) -> Months:
+    """The month of each row, counted from 1970-01; all before 2020 count as one."""
+    return np.maximum(rows["occurred_at"].to_numpy().astype("datetime64[M]").view(np.int64), OLDEST_MONTH)

@@ -9,6 +9,7 @@ seen go either way. The few others wait in a second temporary table; at the end 
 """
 
 import datetime as dt
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -89,16 +90,17 @@ class Parcel:
 class EventWriter:
     """The events of one import on their way into the table. Lives within one transaction.
 
-    `pack` may run ahead in a thread, though not while `open_month` runs: it does not touch the database.
+    `pack` does not touch the database: it runs ahead in a thread, one call at a time.
     """
 
     def __init__(self, batch_id: int, *, has_own_ids: bool) -> None:
         self._values = {"tenant": current_tenant_id(), "batch": batch_id}
         self._months: set[int] = set()
         self._detached: dict[int, str] = {}  # month -> the new table for it
-        self._indexed: set[int] = set()
+        self._left: set[int] = set()
         self._has_own_ids = has_own_ids
-        self._seen = KeyFilter()
+        self._seen = KeyFilter()  # of the thread that packs
+        self._earlier: deque[Keys] = deque()  # on their way into it
         self._num_waiting = 0
         self.num_written = 0
         self.num_present = 0
@@ -108,14 +110,13 @@ class EventWriter:
                 cursor.execute(_CREATE.format(name=name))
             cursor.execute("CREATE TEMP TABLE import_key (source_key uuid NOT NULL) ON COMMIT DROP")
             if has_own_ids:
-                self._remember(cursor, _SEEN_KEYS, self._values)
-
-    def is_open(self, month: int) -> bool:
-        """Whether rows of this month may be packed."""
-        return month in self._months
+                for keys in _keys_found(cursor, _SEEN_KEYS, self._values):
+                    self._seen.add(keys)
 
     def open_month(self, month: int) -> None:
-        """Make a table for a month that has no partition yet; of others learn the keys of the brand's uploads."""
+        """Before rows of a month are packed: make its table if there is none, else learn the brand's uploaded keys."""
+        if month in self._months:
+            return
         first, beyond = _first_of(month), _first_of(month + 1)
         with connection.cursor() as cursor:
             cursor.execute("SELECT audience_detach_month(%s, %s)", [first.date(), self._values["batch"]])
@@ -124,27 +125,25 @@ class EventWriter:
                 self._detached[month] = name
             else:
                 span = {"first": None if month == OLDEST_MONTH else first, "beyond": beyond}
-                self._remember(cursor, _SEEN, {**self._values, "source": Source.UPLOAD.value, **span})
+                values = {**self._values, "source": Source.UPLOAD.value, **span}
+                self._earlier.extend(_keys_found(cursor, _SEEN, values))
         self._months.add(month)
 
-    @property
-    def months_without_index(self) -> set[int]:
-        """New months whose indexes are still to be built."""
-        return self._detached.keys() - self._indexed
+    def leave_months(self, current: set[int]) -> set[int]:
+        """The new months, but for these, that were not left before: `index_month` is to follow their last parcel."""
+        left = self._detached.keys() - self._left - current
+        self._left |= left
+        return left
 
     def index_month(self, month: int) -> None:
         """Build the indexes of a new month of which hardly any more rows will come; else `finish` builds them."""
         with connection.cursor() as cursor:
             cursor.execute("SELECT audience_index_month(%s)", [self._detached[month]])
-        self._indexed.add(month)
-
-    def _remember(self, cursor: Any, query: str, values: dict[str, Any]) -> None:
-        cursor.execute(query, values)
-        for (keys,) in iter(cursor.fetchone, None):
-            self._seen.add(np.frombuffer(bytes(keys), KEY_DTYPE))
 
     def pack(self, columns: Columns, month: int) -> Iterator[Parcel]:
-        """Rows of one month (counted from 1970-01), in the order of contact and time, as parcels for `write`. Pure."""
+        """Rows of one open month (counted from 1970-01), ordered by contact and time, as parcels for `write`."""
+        while self._earlier:
+            self._seen.add(self._earlier.popleft())
         is_certain = self._seen.add(columns.arrays["source_key"])
         if not is_certain.all():
             yield from _staged("import_waiting", columns.take(~is_certain))
@@ -224,6 +223,12 @@ class EventWriter:
             for table in ("audience_event", *self._detached.values()):
                 cursor.execute(_MOVE.format(table=table, column=column) + _OF_BATCH, values)
             cursor.execute(_MOVE.format(table="import_waiting", column=column), values)
+
+
+def _keys_found(cursor: Any, query: str, values: dict[str, Any]) -> Iterator[Keys]:
+    cursor.execute(query, values)
+    for (keys,) in iter(cursor.fetchone, None):
+        yield np.frombuffer(bytes(keys), KEY_DTYPE)
 
 
 def _first_of(month: int) -> dt.datetime:

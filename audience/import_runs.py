@@ -9,6 +9,7 @@ import datetime as dt
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -38,6 +39,7 @@ from audience.table_loading import ContactLoader, EngagementLoader, ItemLoader
 from audience.undo_log import UndoLog
 
 _READ_SHARE = 0.7  # of the progress bar
+_CHUNKS_AHEAD = 4
 _RESULT_FIELDS = ("report", "state", "done_at", "rejects_file", "undo_file", "first_event_at", "last_event_at")
 
 
@@ -46,6 +48,7 @@ class Loader(Protocol):
 
     def shape(self, cleaned: pl.DataFrame) -> pl.DataFrame: ...
     def add(self, rows: pl.DataFrame) -> None: ...
+    def write_next(self) -> bool: ...
     def settle(self) -> dict[int, str]: ...
     def publish(self, undo: UndoLog, advance: Callable[[float], None]) -> None: ...
     def close(self) -> None: ...
@@ -88,23 +91,33 @@ def _read(path: Path, cleaner: Cleaner, loader: Loader, kept: RejectsFile, progr
     tally, size = cleaner.tally, path.stat().st_size
     with (
         ahead(lambda: decode(path, cleaner.layout), depth=1) as chunks,
-        ahead(partial(_shaped, chunks, cleaner, loader), depth=1) as parts,
+        ahead(partial(_shaped, chunks, cleaner, loader), depth=_CHUNKS_AHEAD) as parts,
     ):
-        for chunk, rejected, rows in parts:
-            loader.add(rows)
-            tally.report.rows += chunk.num_rows
-            for found in (chunk.rejected, rejected):
-                tally.reject(found)
-                kept.add(found)
-            progress.at(int(_READ_SHARE * min(chunk.position, size)), size, _("Reading"))
+        for part in parts:
+            loader.add(part.frame)
+            tally.report.rows += part.num_rows
+            tally.reject(part.rejected)
+            kept.add(part.rejected)
+            progress.at(int(_READ_SHARE * min(part.position, size)), size, _("Reading"))
+            while not parts.is_ready and loader.write_next():
+                pass
 
 
-def _shaped(
-    chunks: Iterator[Chunk], cleaner: Cleaner, loader: Loader
-) -> Iterator[tuple[Chunk, list[Rejected], pl.DataFrame]]:
+@dataclass(frozen=True)
+class _Part:
+    """What a chunk became: rows for the loader, and those set aside."""
+
+    frame: pl.DataFrame
+    rejected: list[Rejected]
+    num_rows: int
+    position: int
+
+
+def _shaped(chunks: Iterator[Chunk], cleaner: Cleaner, loader: Loader) -> Iterator[_Part]:
     for chunk in chunks:
         cleaned = cleaner.clean(chunk.frame)
-        yield chunk, cleaned.rejected, loader.shape(cleaned.frame)
+        rejected = [*chunk.rejected, *cleaned.rejected]
+        yield _Part(loader.shape(cleaned.frame), rejected, chunk.num_rows, chunk.position)
 
 
 def _advance(progress: ProgressReporter, size: int, share: float) -> None:

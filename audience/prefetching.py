@@ -4,14 +4,38 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from queue import Full, Queue
-from typing import TypeVar
+from typing import Generic, Self, TypeVar
 
 Item = TypeVar("Item")
 _CHECK_SECONDS = 0.1
 
 
+class Ahead(Generic[Item]):
+    """Items that a thread computes, in order. Iterating raises the thread's error in its place."""
+
+    def __init__(self, waiting: "Queue[tuple[bool, Item | BaseException | None]]") -> None:
+        self._waiting = waiting
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the next step of the iteration need not wait."""
+        return not self._waiting.empty()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Item:
+        is_item, content = self._waiting.get()
+        if is_item:
+            return content  # type: ignore[return-value]  # an item, as the flag says
+        self._waiting.put((False, content))  # for whoever asks again
+        if isinstance(content, BaseException):
+            raise content
+        raise StopIteration
+
+
 @contextmanager
-def ahead(make: Callable[[], Iterator[Item]], depth: int = 2) -> Iterator[Iterator[Item]]:
+def ahead(make: Callable[[], Iterator[Item]], depth: int) -> Iterator[Ahead[Item]]:
     """The items of `make()`, computed in a thread up to `depth` items ahead; its errors are raised here.
 
     The thread must not touch the database: it has no connection and no tenant scope.
@@ -21,7 +45,7 @@ def ahead(make: Callable[[], Iterator[Item]], depth: int = 2) -> Iterator[Iterat
     thread = threading.Thread(target=_fill, args=(make, waiting, stop), daemon=True, name="ahead")
     thread.start()
     try:
-        yield _drain(waiting)
+        yield Ahead(waiting)
     finally:
         stop.set()
         thread.join()
@@ -52,14 +76,3 @@ def _put(
             continue
         return True
     return False
-
-
-def _drain(waiting: Queue[tuple[bool, Item | BaseException | None]]) -> Iterator[Item]:
-    while True:
-        is_item, content = waiting.get()
-        if is_item:
-            yield content  # type: ignore[misc]  # an item, as the flag says
-        elif isinstance(content, BaseException):
-            raise content
-        else:
-            return

@@ -69,14 +69,9 @@ class Groups:
         ):
             yield self._pop(max(self._num_rows, key=self._num_rows.__getitem__))
 
-    def of(self, number: int) -> Iterator[pl.DataFrame]:
-        """Yields what waits under this number, if anything."""
-        if number in self._waiting:
-            yield self._pop(number)[1]
-
-    def rest(self) -> Iterator[tuple[int, pl.DataFrame]]:
-        """Yields everything that still waits, by number."""
-        for number in sorted(self._waiting):
+    def rest(self, *numbers: int) -> Iterator[tuple[int, pl.DataFrame]]:
+        """Yields what waits under these numbers, or all that waits, as (number, rows)."""
+        for number in sorted(self._waiting.keys() & numbers if numbers else self._waiting):
             yield self._pop(number)
 
     def _pop(self, number: int) -> tuple[int, pl.DataFrame]:

@@ -141,6 +141,10 @@ class TableLoader:
         """Take in what `shape` made of the next chunk."""
         self._spool.append(rows)
 
+    def write_next(self) -> bool:
+        """Nothing is written before `publish`."""
+        return False
+
     def close(self) -> None:
         """Nothing to end."""
 
