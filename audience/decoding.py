@@ -19,7 +19,7 @@ import polars as pl
 from audience.archives import LIMITS, Limits, check_spreadsheet, open_payload
 from audience.layouts import LINE, Layout
 from audience.spreadsheets import iterate_spreadsheet
-from audience.textblocks import BLOCK_BYTES, Block, LongLine, as_utf8, cut
+from audience.textblocks import BLOCK_BYTES, Block, LongLine, as_utf8, count_byte, cut
 
 _SPREADSHEET_ROWS = 20_000
 
@@ -212,7 +212,7 @@ class TableParser(Parser):
         num_expected = frame.height * (len(self.headers) - 1)
         if has_quotes:
             num_expected += int(_cell_counts(frame, self._delimiter).sum())
-        return data.count(self._delimiter.encode()) == num_expected
+        return count_byte(data, self._delimiter.encode()) == num_expected
 
     def _cells_at(self, lines: list[str], index: int) -> tuple[list[str | None], int, str]:
         line, used = lines[index], 1

@@ -31,6 +31,7 @@ _POSTGRES_EPOCH_MICROS = 946_684_800_000_000
 _COPY_HEAD, _COPY_TAIL = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
 _FACTORS = (np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53))
 _SEEDS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], np.uint64)
+_ROWS_IN_CACHE = 8192
 _STEP = np.array([0x165667B19E3779F9, 0x27D4EB2F165667C5], np.uint64)
 
 Keys = npt.NDArray[np.void]
@@ -128,13 +129,16 @@ class KeyMaker:
 
     def __init__(self, *, has_own_ids: bool) -> None:
         self._has_own_ids = has_own_ids
-        self._contacts = np.zeros((0, 2), np.uint64)
-        self._items = np.zeros((1, 2), np.uint64)  # the first one stands for no item
+        self._contacts = np.zeros((0, 2), np.uint64)  # the state after the contact
+        self._items = _mixed(np.zeros((1, 2), np.uint64) + _STEP)  # what an item does to it; the first is no item
 
     def learn(self, contacts: list[str], items: list[str]) -> None:
         """Take in the texts with the next numbers."""
-        self._contacts = np.concatenate([self._contacts, _digests(contacts)])
-        self._items = np.concatenate([self._items, _digests(items)])
+        if contacts:
+            states = _mixed(_SEEDS ^ _mixed(_digests(contacts) + _STEP))
+            self._contacts = np.concatenate([self._contacts, states])
+        if items:
+            self._items = np.concatenate([self._items, _mixed(_digests(items) + _STEP)])
 
     def keys(self, frame: pl.DataFrame) -> Keys:
         """The key of each row of a spooled frame."""
@@ -150,20 +154,29 @@ class KeyMaker:
 
     def _content_keys(self, frame: pl.DataFrame) -> Keys:
         values = _value_columns(frame)
-        parts = [
-            self._contacts[frame["contact"].to_numpy()],
-            self._items[frame["item"].cast(pl.Int64).fill_null(-1).to_numpy() + 1],
-            _two_lanes(values["occurred_at"] * 1024 + values["kind"]),
-            *(_two_lanes(values[name]) for name in ("dwell_seconds", "amount_fen", "value")),
+        numbers = [
+            _bits(values["occurred_at"] * 1024 + values["kind"]),
+            *(_bits(values[name]) for name in ("dwell_seconds", "amount_fen", "value")),
         ]
-        if frame["text"].null_count() < frame.height:
-            distinct = frame["text"].fill_null("").unique()
-            places = frame["text"].fill_null("").replace_strict(distinct, pl.int_range(len(distinct), eager=True))
-            parts.append(_digests(distinct.to_list())[places.to_numpy()])
-        state = np.full((frame.height, 2), _SEEDS, np.uint64)
-        for part in parts:
-            state = _mixed(state ^ _mixed(part + _STEP))
-        return np.ascontiguousarray(state).view(KEY_DTYPE).ravel()
+        contacts = frame["contact"].to_numpy()
+        items = frame["item"].cast(pl.Int64).fill_null(-1).to_numpy() + 1
+        texts = _text_digests(frame["text"]) if frame["text"].null_count() < frame.height else None
+        keys = np.empty((frame.height, 2), np.uint64)
+        for start in range(0, frame.height, _ROWS_IN_CACHE):
+            rows = slice(start, start + _ROWS_IN_CACHE)
+            state = _mixed(self._contacts[contacts[rows]] ^ self._items[items[rows]])
+            for bits in numbers:
+                lanes = (bits if len(bits) == 1 else bits[rows])[:, None] + _STEP
+                state ^= _mixed(lanes)
+                state = _mixed(state)
+            keys[rows] = state if texts is None else _mixed(state ^ _mixed(texts[rows] + _STEP))
+        return keys.view(KEY_DTYPE).ravel()
+
+
+def _text_digests(texts: pl.Series) -> npt.NDArray[np.uint64]:
+    distinct = texts.fill_null("").unique()
+    places = texts.fill_null("").replace_strict(distinct, pl.int_range(len(distinct), eager=True))
+    return _digests(distinct.to_list())[places.to_numpy()]
 
 
 def _value_columns(frame: pl.DataFrame) -> dict[str, npt.NDArray[Any]]:
@@ -182,15 +195,16 @@ def _digests(texts: list[str]) -> npt.NDArray[np.uint64]:
     return np.frombuffer(b"".join(digests), np.uint64).reshape(-1, 2)
 
 
-def _two_lanes(values: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
+def _bits(values: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
+    """The 64 bits of each number; one entry only where all are the same."""
     bits = values.astype(np.float64 if values.dtype.kind == "f" else np.int64).view(np.uint64)
-    if len(bits) and (bits == bits[0]).all():
-        bits = bits[:1]  # the same for all rows, so worked out once
-    return np.repeat(bits[:, None], 2, axis=1)
+    return bits[:1] if len(bits) and (bits == bits[0]).all() else bits
 
 
 def _mixed(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """MurmurHash3's 64-bit finaliser."""
-    state = (state ^ (state >> np.uint64(33))) * _FACTORS[0]
-    state = (state ^ (state >> np.uint64(33))) * _FACTORS[1]
-    return state ^ (state >> np.uint64(33))
+    """MurmurHash3's 64-bit finaliser. Works in place: give it an array of its own."""
+    for factor in _FACTORS:
+        state ^= state >> np.uint64(33)
+        state *= factor
+    state ^= state >> np.uint64(33)
+    return state

@@ -83,15 +83,18 @@ class KeyFilter:
     def add(self, keys: npt.NDArray[np.void]) -> npt.NDArray[np.bool_]:
         """Remember 16-byte keys; True for each that was certainly new, and is alone among these."""
         heads = keys.view(np.uint64)[::2]  # the keys are digests, so any 28 bits of them are random
-        cells = (heads >> np.uint64(64 - self._NUM_BITS)).astype(np.int64)
-        places, masks = cells >> 3, np.left_shift(1, cells & 7).astype(np.uint8)
-        is_new = _is_alone(heads) & ((self._bits[places] & masks) == 0)
-        np.bitwise_or.at(self._bits, places, masks)
+        cells = (heads >> np.uint64(64 - self._NUM_BITS)).astype(np.uint32)
+        places, masks = (cells >> 3).astype(np.int64), np.left_shift(1, cells & 7).astype(np.uint8)
+        before = self._bits[places]
+        self._bits[places] = before | masks
+        is_lost = (self._bits[places] & masks) == 0  # of several in one byte only the last was kept
+        np.bitwise_or.at(self._bits, places[is_lost], masks[is_lost])
+        is_new: npt.NDArray[np.bool_] = _is_alone(cells) & ((before & masks) == 0)
         return is_new
 
 
-def _is_alone(heads: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+def _is_alone(cells: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
     """False for numbers that occur more than once."""
-    ordered = np.sort(heads)
+    ordered = np.sort(cells)
     twins = ordered[1:][ordered[1:] == ordered[:-1]]
-    return ~np.isin(heads, twins) if len(twins) else np.ones(len(heads), np.bool_)
+    return ~np.isin(cells, twins) if len(twins) else np.ones(len(cells), np.bool_)

@@ -7,6 +7,8 @@ import codecs
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 BLOCK_BYTES = 4 << 20
 
 Read = Callable[[int], bytes]
@@ -66,7 +68,8 @@ def cut(
         end = _last_row_end(data, max_line_bytes) if is_quoted else data.rfind(b"\n") + 1
         if end:
             carry = data[end:]
-            block = Block(line, data[:end], data.count(b"\n", 0, end))
+            rows = data[:end]
+            block = Block(line, rows, count_byte(rows, b"\n"))
             line += block.num_lines
             yield block
         elif len(data) > max_line_bytes:
@@ -77,6 +80,11 @@ def cut(
             carry = data
     if carry:
         yield Block(line, carry + b"\n", 1 + carry.count(b"\n"))
+
+
+def count_byte(data: bytes, byte: bytes) -> int:
+    """How often one byte occurs; for one that is frequent many times faster than `bytes.count`."""
+    return int(np.count_nonzero(np.frombuffer(data, np.uint8) == byte[0]))
 
 
 def _skip_line(read: Read) -> bytes:
@@ -95,7 +103,7 @@ def _last_row_end(data: bytes, max_row_bytes: int) -> int:
     (a quote that is never closed) the end of the last line.
     """
     last = data.rfind(b"\n") + 1
-    if data.count(b'"', 0, last) % 2 == 0:
+    if count_byte(data[:last], b'"') % 2 == 0:
         return last
     end, num_quotes = last, 0
     while end > 0 and last - end <= max_row_bytes:
