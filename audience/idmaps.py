@@ -32,6 +32,11 @@ FROM import_new_row ORDER BY external_id
 ON CONFLICT (tenant_id, external_id) DO NOTHING"""
 
 
+_MERGED_SQL = """
+SELECT other_external_id, into_id FROM audience_contactmerge
+WHERE tenant_id = %s AND undone_at IS NULL AND other_external_id = ANY(%s) ORDER BY id"""
+
+
 class Numbering:
     """Texts as small numbers in order of appearance. Pure; memory grows with the distinct texts, not with the rows."""
 
@@ -52,11 +57,14 @@ class Numbering:
 class IdMap:
     """Database ids for the texts of one numbering, in one table."""
 
-    def __init__(self, table: str, lock: Lock, insert_sql: str, *, creates: bool, **fields: Any) -> None:
+    def __init__(
+        self, table: str, lock: Lock, insert_sql: str, *, creates: bool, merged_sql: str = "", **fields: Any
+    ) -> None:
         self._table = table
         self._lock = lock
         self._insert_sql = insert_sql
         self._creates = creates
+        self._merged_sql = merged_sql  # finds ids of rows that became part of another row
         self._fields = fields
         self._ids = np.zeros(0, np.int64)
         self.new: dict[str, int] = {}
@@ -120,7 +128,11 @@ class IdMap:
         query = f"SELECT external_id, id FROM {self._table} WHERE tenant_id = %s AND external_id = ANY(%s)"  # noqa: S608 - only our own names are spliced
         with connection.cursor() as cursor:
             cursor.execute(query, [current_tenant_id(), texts])
-            return dict(cursor.fetchall())
+            found: dict[str, int] = dict(cursor.fetchall())
+            if self._merged_sql and len(found) < len(texts):
+                cursor.execute(self._merged_sql, [current_tenant_id(), [t for t in texts if t not in found]])
+                found |= dict(cursor.fetchall())
+        return found
 
     def _reserved(self, count: int) -> list[int]:
         query = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)"
@@ -130,8 +142,8 @@ class IdMap:
 
 
 def contact_ids() -> IdMap:
-    """Ids of contacts; unknown people become bare contacts."""
-    return IdMap("audience_contact", Lock.CONTACTS, _CONTACT_SQL, creates=True)
+    """Ids of contacts; who was merged into another is that one, and unknown people become bare contacts."""
+    return IdMap("audience_contact", Lock.CONTACTS, _CONTACT_SQL, creates=True, merged_sql=_MERGED_SQL)
 
 
 def item_ids(*, creates: bool, kind: str) -> IdMap:

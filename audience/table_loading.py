@@ -37,6 +37,14 @@ SELECT count(*) FROM import_row r JOIN audience_contact c ON c.tenant_id = %(ten
 JOIN audience_identity i ON i.tenant_id = %(tenant)s AND i.kind = %(kind)s AND i.account_ref = %(ref)s
     AND i.value = r.{column} AND i.contact_id <> c.id"""
 
+_FOLLOW_MERGES = """
+UPDATE import_row r SET external_id = m.survivor_id FROM (
+    SELECT DISTINCT ON (m.other_external_id) m.other_external_id, c.external_id AS survivor_id
+    FROM audience_contactmerge m JOIN audience_contact c ON c.tenant_id = m.tenant_id AND c.id = m.into_id
+    WHERE m.tenant_id = %(tenant)s AND m.undone_at IS NULL ORDER BY m.other_external_id, m.id DESC) m
+WHERE r.external_id = m.other_external_id AND NOT EXISTS (SELECT 1 FROM audience_contact c
+    WHERE c.tenant_id = %(tenant)s AND c.external_id = r.external_id)"""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -157,6 +165,7 @@ class TableLoader:
         report = self._tally.report
         take_turn(self.table.lock)
         self._stage(advance)
+        self._redirect()
         report.duplicates = self._drop_twins()
         self._tally.touch("duplicates", report.duplicates)
         values = {"tenant": current_tenant_id(), "batch": self._batch.pk, "kind": self._cleaner.options.item_kind}
@@ -182,6 +191,9 @@ class TableLoader:
 
     def _resolved(self, frame: pl.DataFrame) -> pl.DataFrame:
         return frame
+
+    def _redirect(self) -> None:
+        """Nothing: most rows are about what they name."""
 
     def _drop_twins(self) -> int:
         """Keep the last of several rows about one thing; returns how many went."""
@@ -260,6 +272,11 @@ class ContactLoader(TableLoader):
         for column, kind in _IDENTITY_KINDS.items():
             if column in self._cleaner.mapping:
                 self._add_identities(column, kind, undo)
+
+    def _redirect(self) -> None:
+        """A row with the id of a contact that was merged into another is about that one."""
+        with connection.cursor() as cursor:
+            cursor.execute(_FOLLOW_MERGES, {"tenant": current_tenant_id()})
 
     def _shaped(self, frame: pl.DataFrame) -> dict[str, pl.Series]:
         columns = super()._shaped(frame)
