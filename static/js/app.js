@@ -59,6 +59,12 @@ function drawCharts() {
   loadEcharts().then((echarts) => places.filter((p) => p.isConnected).forEach((p) => drawChart(echarts, p)));
 }
 
+/* --- On a phone the open tab of a scrolled row is brought into view ------------------------------------------------ */
+document.querySelectorAll(".fw-tabs .active").forEach((tab) => {
+  const row = tab.closest(".fw-tabs");
+  row.scrollLeft = tab.offsetLeft - row.offsetLeft - (row.clientWidth - tab.offsetWidth) / 2;
+});
+
 /* --- A question before something that cannot be undone: <form data-confirm="…"> and hx-confirm --------------------- */
 function ask(text) {
   const dialog = document.getElementById("fw-confirm");
