@@ -375,6 +375,14 @@ def _await_port(port: int) -> None:
             time.sleep(0.2)
 
 
+def _refuse_used_database() -> None:
+    """Other rows would change the times, and brands of an earlier run have the names of ours."""
+    from accounts.models import Tenant
+
+    if Tenant.objects.exists():
+        raise SystemExit("This database is in use already. Leave out DATABASE_URL and --state, or name an empty one.")
+
+
 def main() -> int:
     """Start everything, measure each size, print the lines."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -392,6 +400,7 @@ def main() -> int:
 
         django.setup()
         call_command("migrate", database="owner", interactive=False, verbosity=0)
+        _refuse_used_database()
         prepare.collect_static()
         brands = {size: make_brand(size) for size in sizes}
         _settle()
