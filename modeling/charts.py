@@ -14,6 +14,7 @@ MAX_POINTS = 400
 _QUALITY = {
     Purpose.NEXT_ITEM.value: (("ndcg_at_10", "NDCG@10"), ("hr_at_10", "HR@10")),
     Purpose.ENGAGEMENT.value: (("auc", "AUC"), ("f1", "F1")),
+    Purpose.RANKING.value: (("weighted_uauc", "uAUC"),),
 }
 
 

@@ -10,6 +10,7 @@ from audience.models import Contact
 from catalog.models import Item
 from modeling.labels import METRICS, Metric
 from modeling.models import ModelVersion, Purpose, TrainingPoint, TrainingRun
+from modeling.ranking_acts import VALUES
 from modeling.versions import SIMPLE_KINDS, is_allowed_live, live, previous
 
 
@@ -97,6 +98,37 @@ def confusion_of(versions: Iterable[ModelVersion]) -> Confusion | None:
         return None
     chosen = next((version for version in found if version.kind not in SIMPLE_KINDS), found[-1])
     return Confusion(chosen.kind, *(int(chosen.metrics["test"][name]) for name in names))
+
+
+@dataclass(frozen=True)
+class ActLine:
+    """How well one act is foretold on the test showings; None where nothing could be measured."""
+
+    act: str
+    num_positive: int
+    num_rows: int
+    uauc: float | None
+    auc: float | None
+    log_loss: float | None
+    ece: float | None
+    value: float
+    """What the act is worth when recommendations are put in order."""
+
+
+def acts_of(version: ModelVersion) -> list[ActLine]:
+    """The lines of a ranker's acts; none for other models."""
+    figures: dict[str, dict[str, Any]] = version.metrics["test"].get("acts", {})
+    names = ("uauc", "auc", "log_loss", "ece")
+    return [
+        ActLine(
+            act=act,
+            num_positive=int(one["num_positive"]),
+            num_rows=int(one["num_rows"]),
+            **{name: one[name] for name in names},
+            value=VALUES[act],
+        )
+        for act, one in figures.items()
+    ]
 
 
 @dataclass(frozen=True)

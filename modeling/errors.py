@@ -35,6 +35,12 @@ class LabelHasOneClass(ModelingError):
     code = "label_has_one_class"
 
 
+class NothingToRank(LabelHasOneClass):
+    """No act follows often enough on what was shown."""
+
+    code = "nothing_to_rank"
+
+
 class FileCorrupt(ModelingError):
     """A stored dataset or model version does not match its own checksum."""
 

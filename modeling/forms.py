@@ -87,6 +87,10 @@ def _families_field(purpose: str) -> forms.Field:
             "Each one ticked is trained, calibrated and measured on the same followers; the ensemble joins them. Those "
             "over acts need an outcome of events. None: %(presets)s."
         ),
+        Purpose.RANKING.value: _(
+            "Each one ticked is trained, calibrated and measured on the same showings; validation chooses the one that "
+            "is compared with the simple models. None: %(presets)s."
+        ),
     }
     return forms.MultipleChoiceField(
         label=_("Model families"),

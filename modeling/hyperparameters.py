@@ -5,13 +5,14 @@ Everything else of a configuration stands in its preset. Free of database access
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
+from modeling.configs import JsonConfig
 from modeling.errors import ConfigInvalid
 from modeling.models import Purpose
 from modeling.search_space import SearchRange, between, by_factor, one_of
@@ -164,12 +165,80 @@ _ENGAGEMENT = (
         _("More are averaged inside the ensemble: steadier, and as many times slower."), 1, 10,
     ),
 )  # fmt: skip
+_RANKING = (
+    Hyperparameter(
+        "max_epochs", "trainer", _("Epochs at most"),
+        _("Passes over all behaviour. Training stops earlier when it no longer gets better."), 1, 50,
+    ),
+    Hyperparameter(
+        "patience", "trainer", _("Patience"),
+        _("Stop after this many epochs without a better validation result."), 1, 20,
+    ),
+    Hyperparameter(
+        "learning_rate", "trainer", _("Learning rate"),
+        _("How big the steps are. Too high and the loss jumps, too low and it takes long."), 0.00001, 0.1,
+        search=by_factor(0.0005, 0.02),
+    ),
+    Hyperparameter(
+        "batch_rows", "trainer", _("Showings per step"), _("More is steadier and needs more memory."), 32, 16384,
+        search=one_of(256, 512, 1024, 2048),
+    ),
+    Hyperparameter(
+        "weight_decay", "trainer", _("Weight decay"),
+        _("Pulls weights towards zero, against learning by heart."), 0.0, 1.0, search=between(0.0, 0.1),
+    ),
+    Hyperparameter(
+        "pairwise_weight", "trainer", _("Order within a person"),
+        _("How much it counts to put what one person acted on above what the same person left alone that day."),
+        0.0, 10.0, search=between(0.0, 1.0),
+    ),
+    Hyperparameter(
+        "width", "network", _("Width"),
+        _("Numbers that describe each item. Wider knows more and needs more data."), 4, 128,
+        search=one_of(8, 16, 32),
+    ),
+    Hyperparameter(
+        "history_length", "network", _("History length"),
+        _("How many of a follower's newest acts are read."), 5, 200,
+    ),
+    Hyperparameter(
+        "num_experts", "network", _("Experts"), _("MMoE and PLE: networks that all acts share."), 1, 16,
+        search=between(2, 8),
+    ),
+    Hyperparameter(
+        "dropout", "network", _("Dropout"),
+        _("Share of signals hidden while training, against learning by heart."), 0.0, 0.8,
+        search=between(0.0, 0.4),
+    ),
+)  # fmt: skip
 HYPERPARAMETERS: dict[str, tuple[Hyperparameter, ...]] = {
     Purpose.NEXT_ITEM.value: _NEXT_ITEM,
     Purpose.ENGAGEMENT.value: _ENGAGEMENT,
+    Purpose.RANKING.value: _RANKING,
 }
 
 
 def search_space(purpose: str) -> dict[str, SearchRange]:
     """The settings of a purpose that a search tries, by name."""
     return {one.name: one.search for one in HYPERPARAMETERS[purpose] if one.search is not None}
+
+
+def changed(config: Any, purpose: str, changes: Mapping[str, Any]) -> Any:
+    """The configuration with some hyper-parameters replaced; raises ConfigInvalid for unknown names and bad values."""
+    known = {parameter.name: parameter for parameter in HYPERPARAMETERS[purpose]}
+    values = config.to_dict()
+    for name, value in changes.items():
+        if name not in known:
+            raise ConfigInvalid(
+                gettext_noop("%(name)s cannot be changed; these can: %(known)s."),
+                name=name,
+                known=", ".join(sorted(known)),
+            )
+        known[name].write(values, value)
+    return config.from_dict(values)
+
+
+def read_settings(config: JsonConfig, purpose: str, names: Sequence[str]) -> dict[str, Any]:
+    """The hyper-parameters of a configuration, those named."""
+    values = config.to_dict()
+    return {one.name: one.read(values) for one in HYPERPARAMETERS[purpose] if one.name in names}

@@ -80,6 +80,30 @@ KINDS: dict[str, tuple[Any, Any]] = {
         gettext_lazy("Ensemble"),
         gettext_lazy("All fitted models answer together, each weighted by what it adds on followers not learnt from."),
     ),
+    "act_rates": (
+        gettext_lazy("Item and follower rates"),
+        gettext_lazy("Multiplies how often an item brings an act with how often the follower acts at all."),
+    ),
+    "act_trees": (
+        gettext_lazy("Boosted trees per act"),
+        gettext_lazy("One forest of decision trees for each act, on rates and counts."),
+    ),
+    "shared_bottom": (
+        gettext_lazy("Shared bottom"),
+        gettext_lazy("A neural network with one body for all acts and a head for each."),
+    ),
+    "din": (
+        gettext_lazy("DIN"),
+        gettext_lazy("Weighs each of the follower's earlier acts against the item shown before it judges."),
+    ),
+    "mmoe": (
+        "MMoE",
+        gettext_lazy("Target attention and a team of experts; each act listens to them in its own proportions."),
+    ),
+    "ple": (
+        "PLE",
+        gettext_lazy("Target attention with experts that all acts share and experts of each act alone."),
+    ),
 }
 """Kind -> name and what it does."""
 
@@ -92,6 +116,24 @@ class Metric:
     label: Any
     help_text: Any
     is_higher_better: bool = True
+
+
+ACTS: dict[str, Any] = {
+    "open": gettext_lazy("Open"),
+    "click": gettext_lazy("Click"),
+    "read_comments": gettext_lazy("Read the comments"),
+    "click_avatar": gettext_lazy("Open the author's page"),
+    "like": gettext_lazy("Like"),
+    "favourite": gettext_lazy("Add to favourites"),
+    "share": gettext_lazy("Share"),
+    "comment": gettext_lazy("Comment"),
+    "follow": gettext_lazy("Follow"),
+    "add_to_cart": gettext_lazy("Add to cart"),
+    "purchase": gettext_lazy("Buy"),
+    "enrol": gettext_lazy("Enrol"),
+    "complete": gettext_lazy("Complete a lesson"),
+}
+"""What may follow when an item is shown."""
 
 
 METRICS: dict[str, tuple[Metric, ...]] = {
@@ -121,6 +163,30 @@ METRICS: dict[str, tuple[Metric, ...]] = {
             "ECE",
             gettext_lazy("Gap between the probability said and the share that converted, on average."),
             False,
+        ),
+    ),
+    Purpose.RANKING.value: (
+        Metric(
+            "weighted_uauc",
+            gettext_lazy("Weighted uAUC"),
+            gettext_lazy(
+                "Chance that, of two items shown to one follower on one day, the one acted on stands higher; acts "
+                "weighted as in the WeChat Big Data Challenge (read comments 4, like 3, open author 2, others 1)."
+            ),
+        ),
+        Metric("uauc", "uAUC", gettext_lazy("The same as a plain mean over all acts.")),
+        Metric("auc", "AUC", gettext_lazy("Mean over acts, showings of all followers together; 0.5 is a guess.")),
+        Metric("log_loss", gettext_lazy("Log-loss"), gettext_lazy("How far off the probabilities are."), False),
+        Metric(
+            "ece",
+            "ECE",
+            gettext_lazy("Gap between the probability said and the share that acted, mean over acts."),
+            False,
+        ),
+        Metric(
+            "stay",
+            gettext_lazy("Stay"),
+            gettext_lazy("Agreement of expected and true stay among items of like length; 1 is perfect, 0 is chance."),
         ),
     ),
 }
@@ -162,7 +228,7 @@ def explain_verdict(verdict: dict[str, Any]) -> str:
 
 
 def _metric_name(key: str) -> str:
-    return {"ndcg_at_10": "NDCG@10", "log_loss": _("log-loss")}[key]
+    return {"ndcg_at_10": "NDCG@10", "log_loss": _("log-loss"), "weighted_uauc": _("weighted uAUC")}[key]
 
 
 def _say_better() -> str:

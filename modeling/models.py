@@ -14,6 +14,7 @@ class Purpose(models.TextChoices):
 
     NEXT_ITEM = "next_item", _("Next item")
     ENGAGEMENT = "engagement", _("Conversion from engagement")
+    RANKING = "ranking", _("Acts on what is shown")
 
 
 class Dataset(TenantModel):

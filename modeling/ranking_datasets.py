@@ -19,7 +19,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from modeling.configs import JsonConfig
-from modeling.errors import ConfigInvalid, DatasetTooSmall, FileCorrupt, LabelHasOneClass
+from modeling.errors import ConfigInvalid, DatasetTooSmall, FileCorrupt, NothingToRank
 from modeling.histories import BoolArray, FloatArray, Int32Array, Int64Array
 from modeling.ranking_acts import ACTS
 from modeling.ranking_counts import Histories, count_all
@@ -143,7 +143,7 @@ def write_ranking_dataset(
     """Find the exposures, count what was known before each, split by time and store; `directory` appears whole or not.
 
     `events` and `items` are frames with the columns of ranking_exposures.COLUMNS and ranking_items.ITEM_COLUMNS; events
-    of items not given are left out. Raises DatasetInvalid, DatasetTooSmall, LabelHasOneClass.
+    of items not given are left out. Raises DatasetInvalid, DatasetTooSmall, NothingToRank.
     """
     config = config or RankingDatasetConfig()
     vocabulary = Vocabulary.of(items)
@@ -217,7 +217,7 @@ def _split(rows: pl.DataFrame, config: RankingDatasetConfig) -> pl.DataFrame:
 
 
 def _learnable(rows: pl.DataFrame) -> tuple[str, ...]:
-    """The acts that enough exposures of every part have and have not; raises LabelHasOneClass when there are none."""
+    """The acts that enough exposures of every part have and have not; raises NothingToRank when there are none."""
     counts = rows.group_by("part").agg(
         *((pl.col(act) == 1).sum().alias(f"with_{act}") for act in ACTS),
         *((pl.col(act) == 0).sum().alias(f"without_{act}") for act in ACTS),
@@ -231,7 +231,7 @@ def _learnable(rows: pl.DataFrame) -> tuple[str, ...]:
         )
     )
     if not acts:
-        raise LabelHasOneClass("No act follows often enough on what was shown, so there is nothing to tell apart.")
+        raise NothingToRank("No act follows often enough on what was shown, so there is nothing to tell apart.")
     return acts
 
 

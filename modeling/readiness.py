@@ -14,6 +14,7 @@ from modeling.engagement_extract import EngagementExtractConfig, count_labels
 from modeling.errors import LabelHasOneClass
 from modeling.extract import ALLOWED_CONTACTS, INTEREST_KINDS
 from modeling.models import Purpose
+from modeling.ranking_extract import count_showings
 
 MAX_COUNTED = 200_000
 """Events looked at, the oldest ones; beyond that there is enough, and counting all would only cost time."""
@@ -76,6 +77,17 @@ _SHORTAGES = {
     _("Items met"): _(
         "The behaviour touches %(have)s different items; training needs %(needed)s. Upload behaviour with more items."
     ),
+    _("Showings: views, reads, plays"): _(
+        "It is on record %(have)s times that somebody viewed, read, played or was shown an item; training needs "
+        "%(needed)s. Acts alone do not tell what was shown and left alone: upload views, reads or impressions too."
+    ),
+    _("Acts on items"): _(
+        "There are %(have)s acts such as likes, shares and purchases on items; training needs %(needed)s. "
+        "Upload more behaviour."
+    ),
+    _("Followers who met items"): _(
+        "%(have)s followers met an item; training needs %(needed)s. Upload behaviour of more followers."
+    ),
     _("Followers with behaviour and outcome"): _(
         "The outcome is known for %(have)s followers; training needs %(needed)s. Upload a larger table."
     ),
@@ -92,7 +104,20 @@ def of(purpose: str) -> Readiness:
     """The readiness of the brand in scope for a deep model with its default data."""
     if purpose == Purpose.NEXT_ITEM:
         return of_next_item(is_simple=False)
+    if purpose == Purpose.RANKING:
+        return of_ranking()
     return of_engagement(EngagementExtractConfig())
+
+
+def of_ranking() -> Readiness:
+    """Readiness for the models of what is shown."""
+    num_shown, num_acts, num_contacts, is_more = count_showings()
+    lines = (
+        Requirement("Showings: views, reads, plays", num_shown, 1_000, 50_000, is_more),
+        Requirement("Acts on items", num_acts, 200, 5_000, is_more),
+        Requirement("Followers who met items", num_contacts, 30, 1_000, is_more),
+    )
+    return Readiness(Purpose.RANKING, lines)
 
 
 def of_next_item(*, is_simple: bool) -> Readiness:

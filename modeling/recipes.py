@@ -28,10 +28,13 @@ from modeling.engagement_extract import EngagementExtractConfig, EngagementFrame
 from modeling.engagement_numpy import EVENT_KINDS
 from modeling.errors import ConfigInvalid
 from modeling.gate import MIN_UNITS
-from modeling.hyperparameters import HYPERPARAMETERS
+from modeling.hyperparameters import HYPERPARAMETERS, changed, read_settings
 from modeling.models import Purpose, Study, TrainingRun
 from modeling.pipeline_config import PipelineConfig
 from modeling.progress import OnProgress, ShouldStop
+from modeling.ranking_config import FAMILIES as RANKING_NETS
+from modeling.ranking_config import RankingConfig
+from modeling.ranking_recipe import RankingRecipe
 from modeling.readiness import Readiness
 from modeling.sequence_configs import FAMILIES
 from modeling.simple_models import fit_simple_models
@@ -264,15 +267,17 @@ class EngagementRecipe:
         return fit_engagement(loaded, self.config, sample, directory, on_progress, should_stop)
 
 
-_RECIPES: dict[str, type[NextItemRecipe] | type[EngagementRecipe]] = {
+_RECIPES: dict[str, type[NextItemRecipe] | type[EngagementRecipe] | type[RankingRecipe]] = {
     Purpose.NEXT_ITEM.value: NextItemRecipe,
     Purpose.ENGAGEMENT.value: EngagementRecipe,
+    Purpose.RANKING.value: RankingRecipe,
 }
 
 
 _FAMILIES: dict[str, tuple[str, ...]] = {
     Purpose.NEXT_ITEM.value: FAMILIES,
     Purpose.ENGAGEMENT.value: (*ENGAGEMENT_NETS, TREES),
+    Purpose.RANKING.value: RANKING_NETS,
 }
 
 
@@ -293,24 +298,10 @@ def make_recipe(purpose: str, preset: str, changes: Mapping[str, Any]) -> Recipe
     return _RECIPES[purpose].make(preset, changes)
 
 
-def changed(config: Any, purpose: str, changes: Mapping[str, Any]) -> Any:
-    """The configuration with some hyper-parameters replaced; raises ConfigInvalid for unknown names and bad values."""
-    known = {parameter.name: parameter for parameter in HYPERPARAMETERS[purpose]}
-    values = config.to_dict()
-    for name, value in changes.items():
-        if name not in known:
-            raise ConfigInvalid(
-                _("%(name)s cannot be changed; these can: %(known)s."),
-                name=name,
-                known=", ".join(sorted(known)),
-            )
-        known[name].write(values, value)
-    return config.from_dict(values)
-
-
 CHOICES: dict[str, tuple[str, ...]] = {
     Purpose.NEXT_ITEM.value: FAMILIES,
     Purpose.ENGAGEMENT.value: ENGAGEMENT_CHOICES,
+    Purpose.RANKING.value: RANKING_NETS,
 }
 """Purpose -> what people choose from under "families"."""
 
@@ -330,7 +321,11 @@ def split_families(changes: Mapping[str, Any]) -> tuple[list[str], dict[str, Any
 
 def preset_families(purpose: str, preset: str) -> tuple[str, ...]:
     """The families of a preset, as far as all data allows them."""
-    configs: dict[str, Any] = {Purpose.NEXT_ITEM.value: PipelineConfig, Purpose.ENGAGEMENT.value: EngagementConfig}
+    configs: dict[str, Any] = {
+        Purpose.NEXT_ITEM.value: PipelineConfig,
+        Purpose.ENGAGEMENT.value: EngagementConfig,
+        Purpose.RANKING.value: RankingConfig,
+    }
     families: tuple[str, ...] = configs[purpose].preset(preset).families
     return families
 
@@ -338,12 +333,6 @@ def preset_families(purpose: str, preset: str) -> tuple[str, ...]:
 def preset_values(purpose: str, preset: str) -> dict[str, Any]:
     """The values of the hyper-parameters in a preset."""
     return make_recipe(purpose, preset, {}).settings([parameter.name for parameter in HYPERPARAMETERS[purpose]])
-
-
-def read_settings(config: JsonConfig, purpose: str, names: Sequence[str]) -> dict[str, Any]:
-    """The hyper-parameters of a configuration, those named."""
-    values = config.to_dict()
-    return {one.name: one.read(values) for one in HYPERPARAMETERS[purpose] if one.name in names}
 
 
 def _counts(info: JsonConfig) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from modeling.errors import ModelingError, TrainingCancelled
 from modeling.models import Dataset, Study, TrainingPoint, TrainingRun
 from modeling.progress import REFIT
 from modeling.progress import TrainingPoint as Point
+from modeling.ranking_config import FAMILIES as RANKING_NETS
 from modeling.recipes import Outcome, Recipe, recipe_for
 from modeling.sequence_configs import FAMILIES
 from modeling.storage import hash_file
@@ -51,6 +52,9 @@ STAGES = {
     "dcn_v2": _("DCN-v2 learns"),
     "event_cnn": _("The network over acts (CNN) learns"),
     "event_rnn": _("The network over acts (RNN) learns"),
+    "act_rates": _("Rates are counted"),
+    "act_trees": _("The trees are grown"),
+    **dict.fromkeys(RANKING_NETS, _("The deep model learns")),
     "compare": _("The models are compared"),
     "publish": _("The models are stored"),
 }
@@ -61,6 +65,10 @@ _SENTENCES = {
     "label_has_one_class": _(
         "All followers have the same outcome, so there is nothing to tell apart. "
         "Upload rows of both kinds: followers who converted and followers who did not."
+    ),
+    "nothing_to_rank": _(
+        "No act follows often enough on what was shown, so there is nothing to tell apart. Upload more behaviour with "
+        "views, reads or plays and with likes, shares, comments or purchases."
     ),
     "training_diverged": _("The loss is no longer a number. Start again with a lower learning rate."),
     "file_corrupt": _("A stored file of this run is damaged. Press retry; it will be made anew."),

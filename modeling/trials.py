@@ -19,6 +19,8 @@ from modeling.engagement_datasets import PARTS, EngagementDataset
 from modeling.histories import BoolArray
 from modeling.pipeline_config import PipelineConfig
 from modeling.progress import OnProgress, ShouldStop
+from modeling.ranking_config import RankingConfig
+from modeling.ranking_datasets import RankingDataset
 from modeling.splits import Split
 
 LEFT_OUT = len(PARTS)
@@ -44,6 +46,7 @@ class Objective:
 OBJECTIVES: dict[str, Objective] = {
     "next_item": Objective("ndcg_at_10"),
     "engagement": Objective("log_loss", is_higher_better=False),
+    "ranking": Objective("weighted_uauc"),
 }
 """Purpose -> what its models are chosen by."""
 
@@ -107,6 +110,29 @@ def fit_engagement(
     dataset = dataset if sample is None else restrict_rows(dataset, sample)
     trained = train_family(config.families[0], dataset, config, directory, on_progress, should_stop)
     return _fit_of(trained.curve, trained.best_epoch, trained.elapsed_seconds)
+
+
+def fit_ranking(
+    dataset: RankingDataset,
+    config: RankingConfig,
+    sample: Sample | None,
+    directory: Path,
+    on_progress: OnProgress,
+    should_stop: ShouldStop,
+) -> Fit:
+    """Fit the first network of `config` on the exposures of all contacts or a sample of them; everybody is measured."""
+    from modeling.training_ranking import train_family
+
+    dataset = dataset if sample is None else restrict_contacts(dataset, sample)
+    trained = train_family(config.families[0], dataset, config, directory, on_progress, should_stop)
+    return _fit_of(trained.curve, trained.best_epoch, trained.elapsed_seconds)
+
+
+def restrict_contacts(dataset: RankingDataset, sample: Sample) -> RankingDataset:
+    """The dataset in which only a sample of the contacts teaches; the other parts stay the same."""
+    contacts, owner_R = np.unique(dataset.user_keys_R, return_inverse=True)
+    is_out_R = ~sample.pick(len(contacts))[owner_R] & (dataset.parts_R == PARTS.index("train"))
+    return replace(dataset, parts_R=np.where(is_out_R, LEFT_OUT, dataset.parts_R).astype(np.int8))
 
 
 def restrict_split(dataset: Dataset, split: Split, sample: Sample) -> Split:

@@ -27,7 +27,7 @@ from modeling.errors import FileCorrupt
 from modeling.models import ModelVersion, Purpose, TrainingRun
 from modeling.storage import hash_file, publishing
 
-SIMPLE_KINDS = frozenset({"popularity", "item_knn", "majority", "logistic", "trees"})
+SIMPLE_KINDS = frozenset({"popularity", "item_knn", "majority", "logistic", "trees", "act_rates", "act_trees"})
 Stage = ModelVersion.Stage
 
 
@@ -197,7 +197,8 @@ def _is_same_test(one: ModelVersion, other: ModelVersion) -> bool:
 def _quality(version: ModelVersion) -> float:
     """The validation metric that decides, higher is better."""
     valid = version.metrics["valid"]
-    return float(valid["ndcg_at_10"] if version.purpose == Purpose.NEXT_ITEM else -valid["log_loss"])
+    key = {Purpose.NEXT_ITEM: "ndcg_at_10", Purpose.RANKING: "weighted_uauc"}.get(Purpose(version.purpose))
+    return float(valid[key] or 0.0) if key else -float(valid["log_loss"])
 
 
 def _switch(present: ModelVersion | None, version: ModelVersion) -> None:

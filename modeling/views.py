@@ -139,6 +139,7 @@ def show_version(request: BrandRequest, code: str) -> HttpResponse:
         "is_allowed": versions.is_allowed_live(version),
         "verdict": version.run.result.get("verdict"),
         "confusion": comparisons.confusion_of([version]),
+        "acts": comparisons.acts_of(version),
         "num_measured": version.metrics["test"].get("num_users") or version.metrics["test"].get("num_rows"),
     }
     return render(request, "modeling/version.html", context)

@@ -27,6 +27,12 @@ def kind_text(kind: str) -> str:
 
 
 @register.filter
+def act_label(act: str) -> str:
+    """What an act that may follow a showing is called."""
+    return str(labels.ACTS.get(act, act))
+
+
+@register.filter
 def is_deep(kind: str) -> bool:
     """Whether the kind is a neural network."""
     return kind not in SIMPLE_KINDS

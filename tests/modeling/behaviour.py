@@ -58,3 +58,35 @@ def work(run: TrainingRun) -> TrainingRun:
     jobs.run(run.tenant_id, run.job_id, training_jobs.train)
     with tenant_scope(run.tenant_id):
         return TrainingRun.objects.select_related("job", "dataset").get(pk=run.pk)
+
+
+def fill_showings(num_contacts: int = 60, num_items: int = 40, num_days: int = 12) -> None:
+    """Four items a day are read by each contact; even items are liked, odd ones bought by those who buy (seed 7)."""
+    generator = np.random.default_rng(7)
+    contacts = Contact.objects.bulk_create(
+        Contact(external_id=f"s{n:04d}", name=f"粉丝{n}") for n in range(num_contacts)
+    )
+    items = Item.objects.bulk_create(
+        Item(
+            external_id=f"i{n:03d}", title=f"文章{n}", category=f"栏目{n % 4}", author=f"作者{n % 2}",
+            kind="product" if n % 2 else "article", price_fen=1000 if n % 2 else None,
+        )
+        for n in range(num_items)
+    )  # fmt: skip
+    rows = []
+    for contact in contacts:
+        for day in range(num_days):
+            for place in generator.permutation(num_items)[:4]:
+                at = START + timedelta(days=day, seconds=int(generator.integers(0, 80_000)))
+                opened = EventKind.VIEW if place % 2 else EventKind.READ
+                rows.append((contact, items[place], opened, at))
+                if place % 2 == 0 and generator.random() < 0.4:
+                    rows.append((contact, items[place], EventKind.LIKE, at + timedelta(seconds=30)))
+                if place % 2 and generator.random() < 0.15:
+                    rows.append((contact, items[place], EventKind.PURCHASE, at + timedelta(seconds=60)))
+    events.record(
+        [
+            NewEvent(Source.UPLOAD, f"show:{number}", contact.pk, kind, at, item.pk)
+            for number, (contact, item, kind, at) in enumerate(rows)
+        ]
+    )
