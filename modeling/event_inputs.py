@@ -13,6 +13,8 @@ import numpy as np
 from modeling.histories import History, Int16Array, Int32Array, Int64Array
 
 NUM_GAP_BUCKETS = 32
+HOURS_PER_WEEK = 168
+SECONDS_PER_HOUR = 3600
 
 
 @dataclass(frozen=True)

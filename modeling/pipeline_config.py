@@ -43,6 +43,12 @@ class TrainerConfig(JsonConfig):
     """Decoupled weight decay."""
     validation_users: int = 1500
     """Users measured after each epoch (a fixed random sample)."""
+    loss: str = "auto"
+    """"full" counts every item at each step, "sampled" a sample of them; "auto" is full up to `max_full_items`."""
+    max_full_items: int = 50_000
+    """Catalogues larger than this are sampled when the loss is "auto"."""
+    num_negatives: int = 2048
+    """Sampled items per step, shared by all events of the step."""
     refit_epochs: int = 2
     """Passes over all events after the fit, from the best weights; 0 = serve the measured weights."""
     checkpoint_seconds: float = 30.0
@@ -53,6 +59,14 @@ class TrainerConfig(JsonConfig):
     """CPU threads."""
     seed: int = 0
     """Start of every random stream."""
+
+    def __post_init__(self) -> None:
+        if self.loss not in ("auto", "full", "sampled"):
+            raise ConfigInvalid('TrainerConfig.loss must be "auto", "full" or "sampled".', field="loss")
+
+    def is_sampled(self, num_items: int) -> bool:
+        """Whether a catalogue of this size is sampled."""
+        return self.loss == "sampled" or (self.loss == "auto" and num_items > self.max_full_items)
 
 
 @dataclass(frozen=True)

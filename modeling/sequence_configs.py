@@ -22,6 +22,14 @@ class SequenceConfig(JsonConfig):
     """Newest events of a history that are read."""
     dropout: float = 0.1
     """Share of activations dropped in training."""
+    has_hours: bool = False
+    """Read the hour of the week of each event."""
+    has_content: bool = True
+    """Read what is known of items (kind, category, author, tags, price, vectors), so that new ones can be ranked."""
+    id_dropout: float = 0.1
+    """Share of items whose own vector is hidden at a step, so that their content must speak; needs content."""
+    action_weight: float = 0.1
+    """Weight of predicting what the follower does with the next item, beside which item it is."""
     family: ClassVar[str]
     """Name of the family in registries, runs and files."""
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modeling.artifacts import Arrays, Artifact, load_artifact
-from modeling.event_inputs import EventInputs
+from modeling.event_inputs import HOURS_PER_WEEK, SECONDS_PER_HOUR, EventInputs
 from modeling.explanations import explain_by_removal
 from modeling.histories import FloatArray, History, Int16Array, Int32Array, Int64Array
 from modeling.sequence_configs import CONFIGS, SequenceConfig
@@ -85,6 +85,18 @@ class SequenceRecommender:
         scores_BN[lengths_B == 0] = self.prior_N
         return np.asarray(scores_BN, np.float32)
 
+    def action_probabilities(self, history: History, items_K: Int32Array) -> FloatArray:
+        """probabilities_KA over `action_codes`: what the person does with each item, given that it is the next.
+
+        Equal for all actions where the network was not taught to tell, or nothing is known of the person.
+        """
+        if len(history) == 0 or "action_head.weight" not in self.weights:
+            return np.full((len(items_K), len(self.action_codes)), 1 / len(self.action_codes), np.float32)
+        user_D = self._encode([history.last(self.config.max_events)])[0]
+        items_KD = self.weights["items.weight"][items_K]
+        pairs = np.concatenate([np.broadcast_to(user_D, items_KD.shape), items_KD], axis=1)
+        return np.asarray(np.exp(log_softmax(self.linear("action_head", pairs))), np.float32)
+
     def log_probabilities_many(self, histories: Sequence[History]) -> FloatArray:
         """log P(next item | history), one row per history."""
         return log_softmax(self.scores_many(histories))
@@ -108,7 +120,10 @@ class SequenceRecommender:
         x_BTD = weights["items.weight"][np.stack([one.items_T for one in inputs])] * np.float32(self.config.width**0.5)
         x_BTD += weights["actions.weight"][np.stack([one.actions_T for one in inputs])]
         x_BTD += weights["gaps.weight"][np.stack([one.gaps_T for one in inputs])]
-        return self.norm("final_norm", self.body(x_BTD, np.stack([one.times_T for one in inputs])))
+        times_BT = np.stack([one.times_T for one in inputs])
+        if self.config.has_hours:
+            x_BTD += weights["hours.weight"][times_BT // SECONDS_PER_HOUR % HOURS_PER_WEEK]
+        return self.norm("final_norm", self.body(x_BTD, times_BT))
 
     def linear(self, name: str, x: FloatArray) -> FloatArray:
         """The named linear layer."""

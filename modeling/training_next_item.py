@@ -26,7 +26,8 @@ from modeling.datasets import Dataset
 from modeling.errors import DatasetTooSmall, TrainingCancelled, TrainingDiverged
 from modeling.evaluation import evaluate, find_top_items, mask_seen, measured_users
 from modeling.histories import Int16Array
-from modeling.losses import fused_cross_entropy
+from modeling.item_content import read_item_content
+from modeling.next_item_loss import NextItemLoss
 from modeling.nn.next_item import NextItemNet
 from modeling.nn.registry import make_net
 from modeling.nn.scoring import NetScorer, to_events
@@ -122,9 +123,11 @@ class _Run(Checkpointed):
         self.path = directory / CHECKPOINT_FILE
         self.on_progress, self.should_stop = on_progress, should_stop
         self.device = training_runtime.prepare(config.seed, config.num_threads)
-        self.matmul_dtype = training_runtime.fast_matmul_dtype(self.device)
         self.action_codes: Int16Array = np.unique(dataset.actions_E)
-        self.net = make_net(network, dataset.num_items, len(self.action_codes)).to(self.device)
+        content = read_item_content(dataset.items)
+        self.net = make_net(network, dataset.num_items, len(self.action_codes), content).to(self.device)
+        self.split = split
+        self._show_items(split)
         self.optimiser = self._new_optimiser()
         self.best = self.copy_weights()
         self.validation = (
@@ -154,15 +157,19 @@ class _Run(Checkpointed):
         """A few decaying epochs over every event of the dataset."""
         everything = Split("all", self.dataset.offsets[1:], self.dataset.offsets[1:], self.dataset.offsets[1:])
         windows = self._windows(everything)
+        self._show_items(everything)
         while self.cursor.epoch < self.config.refit_epochs:
             self._run_epoch(windows, lambda share: 0.7 + 0.3 * (self.cursor.epoch + share) / self.config.refit_epochs)
             self._next_epoch()
 
     def result(self) -> TrainingResult:
         """What was learnt."""
+        served_weights = self.net.serving_weights()
+        self.net.load_state_dict(self.best)
+        self._show_items(self.split)
         return TrainingResult(
-            measured_weights={name: tensor.cpu().numpy() for name, tensor in self.best.items()},
-            served_weights={name: tensor.cpu().numpy() for name, tensor in self.copy_weights().items()},
+            measured_weights=self.net.serving_weights(),
+            served_weights=served_weights,
             action_codes=self.action_codes,
             best_epoch=self.cursor.best_epoch,
             num_epochs=len(self.cursor.curve),
@@ -205,15 +212,10 @@ class _Run(Checkpointed):
         for group in self.optimiser.param_groups:
             group["lr"] = self._learning_rate(progress)
         is_cuda = self.device.type == "cuda"
+        items_ND = self.net.item_table()
         with torch.autocast("cuda", torch.bfloat16, enabled=is_cuda):
-            vectors_BTD = self.net(to_events(batch, self.device))
-        loss = fused_cross_entropy(
-            vectors_BTD.float().flatten(0, 1),
-            self.net.items.weight,
-            torch.from_numpy(batch.targets_BT).to(self.device).flatten(),
-            torch.from_numpy(batch.weights_BT).to(self.device).flatten(),
-            matmul_dtype=self.matmul_dtype,
-        )
+            vectors_BTD = self.net(to_events(batch, self.device), items_ND)
+        loss = self.criterion(self.net, vectors_BTD.float().flatten(0, 1), items_ND, batch)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
@@ -327,6 +329,14 @@ class _Run(Checkpointed):
         num_events = int((split.train_ends_U - self.dataset.offsets[:-1]).sum())
         batch_events = min(config.batch_events, max(num_events // config.min_steps_per_epoch, SMALLEST_BATCH_EVENTS))
         return TrainingWindows(self.dataset, split, self.action_codes, max_events, batch_events)
+
+    def _show_items(self, split: Split) -> None:
+        """Tell network and loss which items have events to learn from."""
+        is_fitted_E = self.dataset.is_train_E(split)
+        is_warm_N = np.bincount(self.dataset.items_E[is_fitted_E], minlength=self.dataset.num_items) > 0
+        if self.net.content is not None:
+            self.net.content.warm(is_warm_N)
+        self.criterion = NextItemLoss(self.net, is_warm_N, self.config, self.device)
 
     def _new_optimiser(self) -> torch.optim.AdamW:
         weight_decay = self.config.weight_decay

@@ -24,7 +24,8 @@ PADDING_TARGET = -1
 
 @dataclass(frozen=True)
 class Batch:
-    """Right-padded windows; targets are -1 in the padding, weights 0 where the target was met before."""
+    """Right-padded windows; targets are -1 in the padding, weights 0 where the target was met before; the targets'
+    actions count from 0 along the trained codes."""
 
     items_BT: Int64Array
     actions_BT: Int64Array
@@ -32,6 +33,7 @@ class Batch:
     positions_BT: Int64Array
     times_BT: Int64Array
     targets_BT: Int64Array
+    target_actions_BT: Int64Array
     weights_BT: FloatArray
 
     @property
@@ -103,5 +105,6 @@ class TrainingWindows:
             positions_BT=np.maximum(lengths_B1 - 1 - places_T, 0),
             times_BT=self.times_E[rows_BT],
             targets_BT=np.where(is_event_BT, self.items_E[rows_BT + 1], PADDING_TARGET).astype(np.int64),
+            target_actions_BT=np.maximum(self.actions_E[rows_BT + 1] - 1, 0).astype(np.int64),
             weights_BT=np.where(is_event_BT, self.weights_E[rows_BT + 1], 0.0).astype(np.float32),
         )

@@ -1,10 +1,12 @@
-"""The fused loss equals the plain one, forward and backward."""
+"""The fused loss equals the plain one, forward and backward; the sampled one agrees with it on average."""
 
 import pytest
 import torch
 
 from modeling import losses
-from modeling.losses import fused_cross_entropy, plain_cross_entropy
+from modeling.errors import ConfigInvalid
+from modeling.losses import draw_negatives, fused_cross_entropy, plain_cross_entropy, sampled_cross_entropy
+from modeling.pipeline_config import TrainerConfig
 
 
 def make_case() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -57,3 +59,46 @@ def test_only_padding_gives_zero_loss_and_zero_gradient() -> None:
     loss = fused_cross_entropy(hidden, table, torch.full_like(targets, losses.PADDING), weights)
     assert loss.item() == 0.0
     assert gradients(loss, table)[0].abs().sum() == 0
+
+
+def test_sampled_loss_is_the_full_one_where_every_item_is_drawn_once() -> None:
+    hidden, table, targets, weights = make_case()
+    plain = plain_cross_entropy(hidden, table, targets, weights)
+    everything = sampled_cross_entropy(hidden, table, targets, weights, torch.arange(101), torch.zeros(101))
+    torch.testing.assert_close(everything, plain, rtol=1e-5, atol=1e-6)
+    for ours, reference in zip(gradients(everything, hidden, table), gradients(plain, hidden, table), strict=True):
+        torch.testing.assert_close(ours, reference, rtol=1e-4, atol=1e-6)
+
+
+def test_sampled_gradients_agree_with_the_full_ones_on_average() -> None:
+    hidden, table, targets, weights = make_case()
+    hidden = (hidden / 4).detach().requires_grad_()  # scores as spread as those of a network
+    plain = plain_cross_entropy(hidden, table, targets, weights)
+    reference = torch.cat([one.flatten() for one in gradients(plain, hidden, table)])
+    torch.manual_seed(0)
+    total = torch.zeros_like(reference)
+    for _draw in range(200):
+        negatives = draw_negatives(targets[targets != losses.PADDING], 101, 80)
+        loss = sampled_cross_entropy(hidden, table, targets, weights, *negatives)
+        total += torch.cat([one.flatten() for one in gradients(loss, hidden, table)])
+    assert torch.cosine_similarity(total, reference, dim=0) > 0.99
+    assert float(total.norm() / 200 / reference.norm()) == pytest.approx(1.0, abs=0.05)
+
+
+def test_negatives_are_half_uniform_half_of_the_batch_with_their_expected_counts() -> None:
+    torch.manual_seed(0)
+    targets = torch.tensor([5, 5, 5, 9])
+    negatives, log_counts = draw_negatives(targets, 100, 4000)
+    assert set(negatives[2000:].tolist()) == {5, 9}
+    assert set(log_counts[negatives == 5].exp().round().tolist()) == {20 + 1500}
+    assert set(log_counts[negatives == 3].exp().round().tolist()) == {20}
+    assert int((negatives == 5).sum()) == pytest.approx(1520, rel=0.05)
+
+
+def test_the_catalogue_decides_which_loss_is_used() -> None:
+    assert not TrainerConfig().is_sampled(50_000)
+    assert TrainerConfig().is_sampled(50_001)
+    assert not TrainerConfig(loss="full").is_sampled(10**6)
+    assert TrainerConfig(loss="sampled").is_sampled(10)
+    with pytest.raises(ConfigInvalid):
+        TrainerConfig(loss="bce")

@@ -1,5 +1,6 @@
 """Every next-item network: causal, deaf to padding, and scored in NumPy as in torch."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from modeling.deep_recommenders import DEEP_RECOMMENDERS
 from modeling.event_inputs import EventInputs, bucket_gaps
 from modeling.histories import History
 from modeling.hstu_numpy import bucket_spans
+from modeling.item_content import ItemContent
 from modeling.nn.hstu import bucket_spans as torch_spans
 from modeling.nn.next_item import EventBatch, NextItemNet
 from modeling.nn.registry import NETS, make_net
@@ -23,8 +25,11 @@ from tests.modeling.learning import make_dataset
 CODES = np.array([1, 3, 8], np.int16)
 NUM_ITEMS = 20
 DEBUG: dict[str, SequenceConfig] = {family: config.debug() for family, config in CONFIGS.items()}  # type: ignore[attr-defined]
+CONTENT = ItemContent(np.arange(NUM_ITEMS) % 4, np.arange(NUM_ITEMS), 4, np.eye(NUM_ITEMS, 3, dtype=np.float32))
 WIDE = {
-    family: config.from_dict({"width": 16, "num_blocks": 3, "max_events": 12} | ({"num_heads": 4} if heads else {}))
+    family: config.from_dict(
+        {"width": 16, "num_blocks": 3, "max_events": 12, "has_hours": True} | ({"num_heads": 4} if heads else {})
+    )
     for family, config in CONFIGS.items()
     for heads in ["num_heads" in config.__dataclass_fields__]
 }
@@ -32,9 +37,11 @@ WIDE = {
 
 def make_random(config: SequenceConfig) -> NextItemNet:
     torch.manual_seed(0)
-    net = make_net(config, NUM_ITEMS, len(CODES)).eval()
+    net = make_net(config, NUM_ITEMS, len(CODES), CONTENT).eval()
     for parameter in net.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
+    assert net.content is not None
+    net.content.warm(np.arange(NUM_ITEMS) != 7)
     return net
 
 
@@ -53,7 +60,7 @@ def to_batch(history: History) -> EventBatch:
 
 
 def to_recommender(net: NextItemNet) -> SequenceRecommender:
-    weights = {name: tensor.numpy() for name, tensor in net.state_dict().items()}
+    weights = net.serving_weights()
     keys, prior = np.arange(100, 100 + NUM_ITEMS), np.arange(NUM_ITEMS, dtype=np.float32)
     return DEEP_RECOMMENDERS[net.config.family](keys, weights, prior, CODES, net.config)
 
@@ -99,7 +106,7 @@ def test_future_events_do_not_change_the_past(family: str) -> None:
     changed.items_BT[0, 4:] = 0
     changed.times_BT[0, 4:] += 10**7
     with torch.no_grad():
-        before, after = net(batch), net(changed)
+        before, after = net(batch, net.item_table()), net(changed, net.item_table())
     torch.testing.assert_close(before[:, :4], after[:, :4])
     assert not torch.allclose(before[:, 4:], after[:, 4:])
 
@@ -128,6 +135,37 @@ def test_spans_have_the_same_buckets_in_torch() -> None:
     assert bucket_spans(times)[0, 8].tolist() == [31] * 8 + [0, 31]
     assert bucket_spans(times)[0, 5].tolist() == [3, 3, 2, 2, 1, 0, 0, 0, 0, 1]
     np.testing.assert_array_equal(bucket_spans(times), torch_spans(torch.from_numpy(times)).numpy())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_numpy_twin_predicts_the_act_like_torch(family: str) -> None:
+    net, history, items = make_random(WIDE[family]), make_history(9), np.array([3, 7], np.int32)
+    probabilities = to_recommender(net).action_probabilities(history, items)
+    with torch.no_grad():
+        table = net.item_table()
+        user = net(to_batch(history), table)[0, -1:]
+        expected = net.action_logits(user.expand(2, -1), table[torch.tensor([3, 7])]).softmax(-1).numpy()
+    np.testing.assert_allclose(probabilities, expected, atol=1e-4)
+    np.testing.assert_allclose(to_recommender(net).action_probabilities(History.empty(), items), 1 / 3, atol=1e-6)
+
+
+def test_an_item_nobody_met_is_known_by_its_content_alone() -> None:
+    net = make_random(DEBUG["gru"])
+    before = net.serving_weights()["items.weight"]
+    with torch.no_grad():
+        net.items.weight += 1.0
+    after = net.serving_weights()["items.weight"]
+    is_same = np.isclose(before, after).all(axis=1)
+    assert is_same.tolist() == [item == 7 for item in range(NUM_ITEMS)]
+    assert before[7].any()
+
+
+def test_hidden_ids_are_drawn_anew_while_training_only() -> None:
+    net = make_random(replace(DEBUG["gru"], id_dropout=0.5))
+    with torch.no_grad():
+        assert torch.equal(net.item_table(), net.item_table())
+        net.train()
+        assert not torch.equal(net.item_table(), net.item_table())
 
 
 def test_contribution_is_the_exact_leave_one_out_difference() -> None:
