@@ -16,6 +16,9 @@ from recommendations import profiles, slates
 from recommendations.serializers import ProfileSerializer, SlateSerializer
 
 _NUM_ITEMS = OpenApiParameter("num_items", int, description="1 to 50; 10 when left out.")
+_EXPLAIN = OpenApiParameter(
+    "explain", bool, description="true adds to each item what the contact would do with it, act by act."
+)
 _KINDS = OpenApiParameter("kinds", description=f"Comma list of {', '.join(Item.Kind.values)}; all when left out.")
 
 
@@ -26,7 +29,7 @@ class RecommendationViewSet(TenantViewSet):
     serializer_class = SlateSerializer
     queryset = Contact.objects.unscoped().none()
 
-    @extend_schema(parameters=[_NUM_ITEMS, _KINDS], responses=SlateSerializer)
+    @extend_schema(parameters=[_NUM_ITEMS, _KINDS, _EXPLAIN], responses=SlateSerializer)
     def for_contact(self, request: Request, external_id: str) -> Response:
         """Recommendations for one contact. An event recorded now changes the next answer."""
         return _answer(request, slates.recommend_to(external_id, _num_items(request), _kinds(request)))
@@ -58,7 +61,7 @@ class ProfileViewSet(TenantViewSet):
 
 def _answer(request: Request, slate: slates.Slate) -> Response:
     """The slate with whole picture addresses, because apps and mini programs show it elsewhere."""
-    body = slate.to_dict()
+    body = slate.to_dict(is_explained=request.query_params.get("explain", "").lower() in ("1", "true"))
     root = request.build_absolute_uri("/").rstrip("/")
     for item in body["items"]:
         if item["picture"].startswith("/"):

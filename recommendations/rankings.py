@@ -10,15 +10,20 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from modeling.histories import FloatArray, History, Int32Array, Int64Array, index_of
 from modeling.item_knn import ItemKnnRecommender
+from modeling.models import ModelVersion
 from recommendations import trends
 from recommendations.item_tables import ItemTable
 from recommendations.serving import ServedModel
+
+if TYPE_CHECKING:
+    from recommendations.ranking_scores import Expected
 
 NEW_FOR = timedelta(days=14)
 NEWEST_CONSIDERED = 100
@@ -66,6 +71,10 @@ class Ranking:
     """Whether what is known of one contact made the order."""
     notes: Mapping[int, str | int] = field(default_factory=dict)
     """Position -> what the reason of a portrait's ranking mentions: a word of the profile, or how many people."""
+    expected: Mapping[int, "Expected"] = field(default_factory=dict)
+    """Position -> what the contact would do with the item, when a ranker put the candidates in order."""
+    ordered_by: ModelVersion | None = None
+    """That ranker's version."""
 
     def match(self, score: float) -> float | None:
         """0..1: where the score lies between the weakest and best candidate; None when no model weighed a contact."""

@@ -15,6 +15,18 @@ class ReasonSerializer(serializers.Serializer[Any]):
     params = serializers.DictField()
 
 
+class ExpectedSerializer(serializers.Serializer[Any]):
+    """What the contact would do with the item; `value` put it in its place."""
+
+    value = serializers.FloatField(help_text="Sum of worth x probability over the acts.")
+    acts = serializers.DictField(
+        child=serializers.DictField(child=serializers.FloatField()), help_text="By act: probability, and what it adds."
+    )
+    stay = serializers.FloatField(
+        allow_null=True, help_text="Place of the stay among stays with items of like length, 0 to 1."
+    )
+
+
 class SlateItemSerializer(serializers.Serializer[Any]):
     """One recommended item."""
 
@@ -31,6 +43,9 @@ class SlateItemSerializer(serializers.Serializer[Any]):
         help_text="The model kind or rule that found the item."
     )
     reason = ReasonSerializer()
+    expected = ExpectedSerializer(
+        allow_null=True, required=False, help_text="With explain=true only; null where no ranker judged the item."
+    )
 
 
 class ServingModelSerializer(serializers.Serializer[Any]):
@@ -54,6 +69,7 @@ class SlateSerializer(serializers.Serializer[Any]):
     items = SlateItemSerializer(many=True)
     is_personal = serializers.BooleanField()
     model = ServingModelSerializer(allow_null=True)
+    ordered_by = ServingModelSerializer(allow_null=True)
     fallback = FallbackSerializer(allow_null=True)
 
 

@@ -24,10 +24,14 @@ from modeling.errors import ModelingError
 from modeling.histories import FloatArray, Int32Array, index_of
 from modeling.item_knn import ItemKnnRecommender
 from modeling.models import ModelVersion, Purpose
+from modeling.rankers import Ranker, load_ranker
+from modeling.ranking_extract import catalogue_frame
+from modeling.ranking_items import ItemFacts
+from modeling.ranking_requests import Catalogue
 from modeling.recommenders import Recommender, load_recommender
 from modeling.versions import path_of
 from recommendations import histories
-from recommendations.item_tables import ItemTable
+from recommendations.item_tables import MAX_AGE_SECONDS, ItemTable
 
 logger = logging.getLogger(__name__)
 
@@ -37,12 +41,15 @@ MASKS_PER_MODEL = 16
 RETRY_BROKEN_SECONDS = 30.0
 _UNREADABLE = (ModelingError, OSError, ValueError, KeyError)  # what opening damaged, missing or foreign files raises
 _NOW: LiteralString = """SELECT version.id, version.code, version.number, version.kind, version.directory,
+        ranker.id, ranker.code, ranker.number, ranker.kind, ranker.directory,
         (SELECT concat_ws('/', extract(epoch FROM max(item.updated_at)), max(item.id))
          FROM catalog_item AS item WHERE item.tenant_id = %s),
         contact.id, contact.is_personalisation_off
     FROM (SELECT 1) AS one
     LEFT JOIN modeling_modelversion AS version
         ON version.tenant_id = %s AND version.purpose = 'next_item' AND version.stage = 'live'
+    LEFT JOIN modeling_modelversion AS ranker
+        ON ranker.tenant_id = %s AND ranker.purpose = 'ranking' AND ranker.stage = 'live'
     LEFT JOIN audience_contact AS contact ON contact.tenant_id = %s AND contact.external_id = %s"""
 
 
@@ -82,6 +89,19 @@ def _in_order_of(recommender: Recommender, table: ItemTable, kinds: tuple[str, .
     return is_known_N & table.allowed(kinds)[positions_N]
 
 
+@dataclass(frozen=True)
+class ServedRanker:
+    """An opened version that says what follows when an item is shown, and the catalogue as it sees it."""
+
+    version: ModelVersion
+    ranker: Ranker
+    catalogue: Catalogue
+    stamp: str
+    """What the catalogue looked like when it was read."""
+    read_at: float
+    """time.monotonic()."""
+
+
 @dataclass
 class _Shelf:
     """What the process holds of one brand."""
@@ -91,6 +111,7 @@ class _Shelf:
     models: OrderedDict[int, ServedModel] = field(default_factory=OrderedDict)
     broken_until: dict[int, float] = field(default_factory=dict)
     reading: Lock = field(default_factory=Lock)
+    ranker: ServedRanker | None = None
 
 
 _shelves: OrderedDict[int, _Shelf] = OrderedDict()
@@ -115,6 +136,8 @@ class Showroom:
     """A moment before the brand's first act."""
     receiver: Receiver | None = None
     """The contact with the external id asked for, if there is one."""
+    ranker: ModelVersion | None = None
+    """The live version that says what follows when an item is shown."""
 
 
 def enter(external_id: str = "") -> Showroom:
@@ -124,13 +147,14 @@ def enter(external_id: str = "") -> Showroom:
     before counts as owned and met within that minute.
     """
     tenant_id = current_tenant_id()
-    *facts, stamp, contact_id, is_off = fetch_prepared(_NOW, [tenant_id, tenant_id, tenant_id, external_id])[0]
+    *facts, stamp, contact_id, is_off = fetch_prepared(_NOW, [*[tenant_id] * 4, external_id])[0]
     shelf = _shelf(tenant_id)
     table = _current_table(shelf, stamp)
     served = shelf.models.get(facts[0])
-    live = served.version if served else _version(tenant_id, *facts)
+    live = served.version if served else _version(tenant_id, Purpose.NEXT_ITEM, *facts[:5])
     receiver = None if contact_id is None else Receiver(contact_id, is_off)
-    return Showroom(table, live, shelf.acts_since, receiver)
+    ranker = _version(tenant_id, Purpose.RANKING, *facts[5:])
+    return Showroom(table, live, shelf.acts_since, receiver, ranker)
 
 
 def _current_table(shelf: _Shelf, stamp: str) -> ItemTable:
@@ -152,11 +176,13 @@ def _current_table(shelf: _Shelf, stamp: str) -> ItemTable:
         shelf.reading.release()
 
 
-def _version(tenant_id: int, pk: int | None, code: str, number: int, kind: str, directory: str) -> ModelVersion | None:
+def _version(
+    tenant_id: int, purpose: Purpose, pk: int | None, code: str, number: int, kind: str, directory: str
+) -> ModelVersion | None:
     if pk is None:
         return None
     facts = {"code": code, "number": number, "kind": kind, "directory": directory, "stage": ModelVersion.Stage.LIVE}
-    return ModelVersion(pk=pk, tenant_id=tenant_id, purpose=Purpose.NEXT_ITEM, **facts)
+    return ModelVersion(pk=pk, tenant_id=tenant_id, purpose=purpose, **facts)
 
 
 def newest(kind: str) -> ModelVersion | None:
@@ -185,10 +211,37 @@ def _load(version: ModelVersion, shelf: _Shelf) -> ServedModel | None:
     try:
         return ServedModel(version, load_recommender(path_of(version)))
     except _UNREADABLE:
-        facts = {"tenant": version.tenant_id, "version": version.code, "model_kind": version.kind}
-        logger.exception("model_broken", extra=facts)
-        shelf.broken_until[version.pk] = time.monotonic() + RETRY_BROKEN_SECONDS
+        _note_broken(version, shelf)
         return None
+
+
+def open_ranker(showroom: Showroom) -> ServedRanker | None:
+    """The live ranker, from memory or from its files; None without one or while it cannot be read (tried again later).
+
+    A changed catalogue is read again after a minute; until then, items that came since are judged as unknown ones.
+    """
+    version, stamp, now = showroom.ranker, showroom.table.stamp, time.monotonic()
+    shelf = _shelf(current_tenant_id())
+    held = shelf.ranker if version is not None and shelf.ranker and shelf.ranker.version.pk == version.pk else None
+    if version is None or shelf.broken_until.get(version.pk, 0.0) >= now:
+        return None
+    if held is not None and (held.stamp == stamp or now - held.read_at < MAX_AGE_SECONDS):
+        return held
+    try:
+        ranker = held.ranker if held is not None else load_ranker(path_of(version))
+    except _UNREADABLE:
+        _note_broken(version, shelf)
+        return None
+    items = ItemFacts.of(catalogue_frame(), ranker.reference.vocabulary)
+    shelf.ranker = ServedRanker(version, ranker, Catalogue.of(items, ranker.reference), stamp, now)
+    return shelf.ranker
+
+
+def _note_broken(version: ModelVersion, shelf: _Shelf) -> None:
+    """Say so in the log and leave the version alone for a while; called where the exception is at hand."""
+    facts = {"tenant": version.tenant_id, "version": version.code, "model_kind": version.kind}
+    logger.exception("model_broken", extra=facts)
+    shelf.broken_until[version.pk] = time.monotonic() + RETRY_BROKEN_SECONDS
 
 
 def _shelf(tenant_id: int) -> _Shelf:

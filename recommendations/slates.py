@@ -25,12 +25,13 @@ from common.errors import BadInput
 from common.translation import translated
 from modeling.histories import History
 from modeling.models import ModelVersion
-from recommendations import histories, portraits, rankings, serving
+from recommendations import histories, portraits, ranking_scores, rankings, serving
 from recommendations.access import showroom_for
 from recommendations.drafts import Draft, Pick
 from recommendations.grounds import Grounds, find_causes
 from recommendations.histories import Behaviour
 from recommendations.item_tables import KINDS, ItemTable, hash_words
+from recommendations.ranking_scores import Expected
 from recommendations.rankings import Ask, Ranking
 from recommendations.reasons import Reason
 from recommendations.serving import Receiver, ServedModel, Showroom
@@ -80,10 +81,13 @@ class SlateItem:
     reason: Reason
     match: float | None = None
     """0..1 among the candidates that the model weighed for this contact; None where no model weighed one."""
+    expected: Expected | None = None
+    """What the contact would do with it; None where no ranker judged."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON of the API."""
+    def to_dict(self, *, is_explained: bool = False) -> dict[str, Any]:
+        """JSON of the API; explained, with what the contact would do with the item."""
         item = self.item
+        why = {"expected": self.expected.to_dict() if self.expected else None} if is_explained else {}
         return {
             "rank": self.rank,
             "external_id": item.external_id,
@@ -96,6 +100,7 @@ class SlateItem:
             "score": round(self.score, 6),
             "source": self.source,
             "reason": self.reason.to_dict(),
+            **why,
         }
 
 
@@ -110,21 +115,27 @@ class Slate:
     """The model version that leads; None when none took part."""
     fallback: str = ""
     """Code of why the live model does not lead; empty when it does."""
+    ordered_by: ModelVersion | None = None
+    """The version that put the model's candidates in the order of their value; None when none did."""
 
     @property
     def fallback_reason(self) -> str:
         """The fallback as a sentence in the active language."""
         return translated(FALLBACKS[self.fallback]) if self.fallback else ""
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON of the API."""
-        version = self.version
+    def to_dict(self, *, is_explained: bool = False) -> dict[str, Any]:
+        """JSON of the API; explained, with what the contact would do with each item."""
         return {
-            "items": [item.to_dict() for item in self.items],
+            "items": [item.to_dict(is_explained=is_explained) for item in self.items],
             "is_personal": self.is_personal,
-            "model": version and {"version": version.code, "number": version.number, "kind": version.kind},
+            "model": _name(self.version),
+            "ordered_by": _name(self.ordered_by),
             "fallback": {"code": self.fallback, "text": self.fallback_reason} if self.fallback else None,
         }
+
+
+def _name(version: ModelVersion | None) -> dict[str, Any] | None:
+    return {"version": version.code, "number": version.number, "kind": version.kind} if version else None
 
 
 def recommend(
@@ -213,9 +224,17 @@ def _links(showroom: Showroom, served: ServedModel | None, ask: Ask, behaviour: 
     for model in _models(served):
         history = behaviour.history(model.recommender.item_keys_N) if behaviour else History.empty()
         if len(history) or model.recommender.kind == "popularity":
-            yield rankings.by_model(model, history, ask, showroom.table)
+            yield _in_order(rankings.by_model(model, history, ask, showroom.table), showroom, ask, behaviour)
     yield rankings.by_counts(ask, showroom.table)
     yield rankings.by_age(ask, showroom.table)
+
+
+def _in_order(ranking: Ranking, showroom: Showroom, ask: Ask, behaviour: Behaviour | None) -> Ranking:
+    """A personal ranking in the order of what the contact would do with each candidate, where a ranker is live."""
+    served = serving.open_ranker(showroom) if behaviour is not None and ranking.is_personal else None
+    if served is None or behaviour is None:
+        return ranking
+    return ranking_scores.reorder(ranking, served, behaviour, showroom.table, ask.now)
 
 
 def _portrayed(ask: Ask, table: ItemTable) -> Iterator[Ranking]:
@@ -294,7 +313,9 @@ def _finish(draft: Draft, ask: Ask, fallback: str, about: Item | None = None) ->
         if item is not None and item.state == Item.State.ACTIVE:
             reason = grounds.reason_of(pick, item_id, draft.table.born_N[pick.position])
             match = pick.ranking.match(pick.score)
-            shown.append(SlateItem(len(shown) + 1, item, pick.score, pick.ranking.source, reason, match))
+            expected = pick.ranking.expected.get(pick.position)
+            shown.append(SlateItem(len(shown) + 1, item, pick.score, pick.ranking.source, reason, match, expected))
     leads = (pick.ranking.served.version for pick in draft.picks if pick.ranking.served)
     is_personal = any(pick.ranking.is_personal for pick in draft.picks)
-    return Slate(tuple(shown), is_personal, next(leads, None), fallback)
+    orders = (pick.ranking.ordered_by for pick in draft.picks if pick.ranking.ordered_by)
+    return Slate(tuple(shown), is_personal, next(leads, None), fallback, next(orders, None))
