@@ -186,6 +186,7 @@ def test_the_json_holds_everything_an_app_shows(shelf: Shop) -> None:
         ],
         "is_personal": True,
         "model": {"version": version.code, "number": 1, "kind": "item_knn"},
+        "ordered_by": None,
         "fallback": None,
     }  # fmt: skip
 
