@@ -19,7 +19,15 @@ import polars as pl
 from modeling.configs import JsonConfig
 from modeling.errors import DatasetInvalid, DatasetTooSmall, FileCorrupt
 from modeling.histories import BoolArray, FloatArray, History, Int16Array, Int32Array, Int64Array, find_runs, index_of
-from modeling.splits import Split, Stage, find_first_meetings, split_by_time, split_leave_one_out
+from modeling.splits import (
+    Split,
+    Stage,
+    find_first_meetings,
+    read_fold,
+    split_by_time,
+    split_expanding,
+    split_leave_one_out,
+)
 from modeling.storage import publishing, write_durably
 
 EVENT_COLUMNS = {
@@ -126,7 +134,11 @@ class Dataset:
         return split_by_time(self.offsets, self.times_E, self.is_new_E, config.valid_quantile, config.test_quantile)
 
     def split(self, name: str) -> Split:
-        """A split by its name: "leave_one_out" or "time"."""
+        """A split by its name: "leave_one_out", "time", or "fold_2_of_5" of a cross-validation through time."""
+        fold = read_fold(name)
+        if fold is not None:
+            end = self.info.config.test_quantile
+            return split_expanding(self.offsets, self.times_E, self.is_new_E, *fold, end)
         return self.time_split if name == "time" else self.leave_one_out
 
     def is_train_E(self, split: Split) -> BoolArray:

@@ -17,6 +17,7 @@ from modeling.sequence_configs import (
     SequenceConfig,
     TransformerConfig,
 )
+from modeling.splits import read_fold
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class PipelineConfig(JsonConfig):
     """One next-item training run."""
 
     split: str = "time"
-    """"time" mirrors production; "leave_one_out" is the published protocol."""
+    """"time" mirrors production; "leave_one_out" is the published protocol; "fold_2_of_5" walks through time."""
     refit: bool = True
     """Serve models fitted again on all events; the metrics always belong to the models fitted without the test."""
     tuning_users: int = 2000
@@ -99,8 +100,10 @@ class PipelineConfig(JsonConfig):
     """How the members are mixed."""
 
     def __post_init__(self) -> None:
-        if self.split not in ("time", "leave_one_out"):
-            raise ConfigInvalid('PipelineConfig.split must be "time" or "leave_one_out".', field="split")
+        if self.split not in ("time", "leave_one_out") and read_fold(self.split) is None:
+            raise ConfigInvalid(
+                'PipelineConfig.split must be "time", "leave_one_out" or a fold like "fold_2_of_5".', field="split"
+            )
         if not self.families or len(set(self.families)) < len(self.families) or set(self.families) - set(FAMILIES):
             raise ConfigInvalid(
                 "families must name one or more different networks of %(known)s.", known=", ".join(FAMILIES)

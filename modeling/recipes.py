@@ -15,6 +15,7 @@ from django.utils.translation import gettext_noop as _
 
 from modeling import datasets, engagement_extract, extract, readiness
 from modeling.configs import JsonConfig
+from modeling.cross_validation import fold_rows
 from modeling.datasets import DatasetConfig
 from modeling.engagement_config import CHOICES as ENGAGEMENT_CHOICES
 from modeling.engagement_config import FAMILIES as ENGAGEMENT_NETS
@@ -60,6 +61,16 @@ class Outcome:
     """The model that should serve."""
     split: str = ""
     """The split that everything was measured on, where there are several."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One fold of a cross-validation."""
+
+    number: int
+    """From 0."""
+    num_folds: int
+    seed: int
 
 
 class Recipe(Protocol):
@@ -111,6 +122,12 @@ class Recipe(Protocol):
         self, dataset: Path, sample: Sample | None, directory: Path, on_progress: OnProgress, should_stop: ShouldStop
     ) -> Fit:
         """Fit the deep model alone, by all contacts or a sample of them, measured on the validation stage only."""
+        ...
+
+    def fit_fold(
+        self, dataset: Path, fold: Fold, directory: Path, on_progress: OnProgress, should_stop: ShouldStop
+    ) -> Outcome:
+        """`fit` on one fold of a cross-validation; its "test" metrics are those of the fold."""
         ...
 
 
@@ -175,10 +192,16 @@ class NextItemRecipe:
         config = replace(self.config, split=self._measurable_split(loaded))
         return fit_next_item(loaded, config, sample, directory, on_progress, should_stop)
 
+    def fit_fold(
+        self, dataset: Path, fold: Fold, directory: Path, on_progress: OnProgress, should_stop: ShouldStop
+    ) -> Outcome:
+        config = replace(self.config, split=f"fold_{fold.number + 1}_of_{fold.num_folds}", refit=False)
+        return replace(self, config=config).fit(dataset, directory, on_progress, should_stop)
+
     def _measurable_split(self, dataset: datasets.Dataset) -> str:
         """The wanted split; leave-one-out, which measures everybody, when the newest behaviour has too few people."""
         num_measured = min(dataset.info.time_valid_users, dataset.info.time_test_users)
-        return self.config.split if num_measured >= MIN_UNITS else "leave_one_out"
+        return self.config.split if num_measured >= MIN_UNITS or self.config.split != "time" else "leave_one_out"
 
 
 @dataclass(frozen=True)
@@ -234,9 +257,13 @@ class EngagementRecipe:
         return info.version, _counts(info)
 
     def fit(self, dataset: Path, directory: Path, on_progress: OnProgress, should_stop: ShouldStop) -> Outcome:
+        return self._fit(load_engagement_dataset(dataset), directory, on_progress, should_stop)
+
+    def _fit(
+        self, loaded: EngagementDataset, directory: Path, on_progress: OnProgress, should_stop: ShouldStop
+    ) -> Outcome:
         from modeling.engagement_pipeline import fit_engagement_models  # torch
 
-        loaded = load_engagement_dataset(dataset)
         outcome = fit_engagement_models(loaded, self.config, directory, on_progress, should_stop)
         return _outcome(outcome)
 
@@ -265,6 +292,12 @@ class EngagementRecipe:
     ) -> Fit:
         loaded = load_engagement_dataset(dataset)
         return fit_engagement(loaded, self.config, sample, directory, on_progress, should_stop)
+
+    def fit_fold(
+        self, dataset: Path, fold: Fold, directory: Path, on_progress: OnProgress, should_stop: ShouldStop
+    ) -> Outcome:
+        loaded = fold_rows(load_engagement_dataset(dataset), fold.number, fold.num_folds, fold.seed)
+        return self._fit(loaded, directory, on_progress, should_stop)
 
 
 _RECIPES: dict[str, type[NextItemRecipe] | type[EngagementRecipe] | type[RankingRecipe]] = {

@@ -9,6 +9,7 @@ repeats (MovieLens, Amazon) this is exactly the published leave-one-out protocol
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +19,9 @@ from modeling.histories import BoolArray, Int32Array, Int64Array
 
 Stage = Literal["valid", "test"]
 NO_TARGET = -1
+FOLD_NAME = re.compile(r"fold_(\d{1,2})_of_(\d{1,2})")
+FIRST_FOLD_QUANTILE = 0.4
+"""The first fold of a walk through time learns from this share of the events."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,31 @@ def split_by_time(
         _find_first_new(offsets, starts_U, middles_U, is_new_E),
         _find_first_new(offsets, middles_U, offsets[1:], is_new_E),
     )
+
+
+def split_expanding(
+    offsets: Int64Array, times_E: Int64Array, is_new_E: BoolArray, fold: int, num_folds: int, end_quantile: float
+) -> Split:
+    """Fold 0, 1, ... of a walk through time: each teaches on all before its windows, so later folds teach on more.
+
+    The time from FIRST_FOLD_QUANTILE to `end_quantile` is cut into num_folds + 1 windows of equally many events; fold i
+    chooses in window i and judges in window i + 1. What comes later is nobody's.
+    """
+    cuts = np.linspace(FIRST_FOLD_QUANTILE, end_quantile, num_folds + 2)[fold : fold + 3]
+    train_cut, valid_cut, end = np.quantile(times_E, cuts, method="higher")
+    starts_U, middles_U, ends_U = (_count_before(offsets, times_E < cut) for cut in (train_cut, valid_cut, end))
+    return Split(
+        f"fold_{fold + 1}_of_{num_folds}",
+        starts_U,
+        _find_first_new(offsets, starts_U, middles_U, is_new_E),
+        _find_first_new(offsets, middles_U, ends_U, is_new_E),
+    )
+
+
+def read_fold(name: str) -> tuple[int, int] | None:
+    """(fold from 0, number of folds) of a split's name like "fold_2_of_5"; None for other names."""
+    found = FOLD_NAME.fullmatch(name)
+    return (int(found[1]) - 1, int(found[2])) if found and 1 <= int(found[1]) <= int(found[2]) else None
 
 
 def _count_before(offsets: Int64Array, is_before_E: BoolArray) -> Int64Array:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet, Sum
+from django.db.models import QuerySet
 from django.utils.translation import gettext_noop as _
 
 from accounts import jobs
@@ -30,8 +30,6 @@ from modeling.trials import OBJECTIVES
 TASK, QUEUE = "modeling.study", "training"
 PRUNINGS = ("median", "halving", "none")
 MAX_MINUTES, MAX_TRIALS = 1440, 500
-SHARES = (0.0625, 0.125, 0.25, 0.5)
-"""Fractions of the contacts that a learning curve is fitted on."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +73,36 @@ def plan_search(
     ranges = {name: one.to_dict() for name, one in space.items() if not names or name in names}
     options = {"space": ranges, "families": families, "num_trials": num_trials, "pruning": pruning}
     return _plan(Study.Kind.SEARCH, purpose, preset, changes, options, budget_minutes, seed)
+
+
+def plan_learning_curve(
+    purpose: str,
+    preset: str = "quick",
+    changes: Mapping[str, Any] | None = None,
+    *,
+    num_seeds: int = 3,
+    budget_minutes: int = 30,
+    seed: int = 0,
+) -> StudyPlan:
+    """Check a learning curve with this many fits per fraction of the contacts; raises like `plan_search`."""
+    _refuse_outside(_("The number of repeats must lie between %(low)s and %(high)s."), num_seeds, 2, 10)
+    options = {"num_seeds": num_seeds}
+    return _plan(Study.Kind.LEARNING_CURVE, purpose, preset, changes, options, budget_minutes, seed)
+
+
+def plan_cross_validation(
+    purpose: str,
+    preset: str = "quick",
+    changes: Mapping[str, Any] | None = None,
+    *,
+    num_folds: int = 5,
+    budget_minutes: int = 60,
+    seed: int = 0,
+) -> StudyPlan:
+    """Check a cross-validation: folds of followers for classifiers, a walk through time for the next item."""
+    _refuse_outside(_("The number of folds must lie between %(low)s and %(high)s."), num_folds, 3, 10)
+    options = {"num_folds": num_folds}
+    return _plan(Study.Kind.CROSS_VALIDATION, purpose, preset, changes, options, budget_minutes, seed)
 
 
 def _plan(
@@ -169,11 +197,6 @@ def best_trials(study: Study) -> list[Trial]:
     for trial in found:
         best.setdefault(trial.family, trial)
     return list(best.values())
-
-
-def spent_seconds(trials: QuerySet[Any]) -> float:
-    """Training time of some trials together."""
-    return float(trials.aggregate(total=Sum("seconds"))["total"] or 0.0)
 
 
 def under_way() -> QuerySet[Any]:

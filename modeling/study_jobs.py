@@ -6,6 +6,7 @@ is a row; the next attempt goes on with the fit that was under way, from that fi
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Callable
@@ -24,11 +25,12 @@ from modeling.errors import ConfigInvalid, TrainingCancelled, TrainingDiverged
 from modeling.models import Study, Trial
 from modeling.progress import TrainingPoint
 from modeling.recipes import Recipe, recipe_for
-from modeling.studies import spent_seconds
 from modeling.training_jobs import STAGES, explained, freeze_data
 from modeling.trials import OBJECTIVES, Fit
 
 WAITING = _("Other trainings go first")
+Report = Callable[[int, float], bool]
+"""Takes epoch and validation objective; True stops the fit."""
 FitOne = Callable[[Recipe, Path, Callable[[TrainingPoint], None], Callable[[], bool]], Fit]
 
 
@@ -59,10 +61,10 @@ class Bench:
         with tenant_scope(self.lease.tenant_id):
             return list(self.study.trials.order_by("number"))
 
-    def is_budget_left(self) -> bool:
-        """Whether there is training time left."""
-        with tenant_scope(self.lease.tenant_id):
-            return spent_seconds(self.study.trials.all()) < self.study.budget_minutes * 60
+    def seconds_left(self, family: str | None = None, num_families: int = 1) -> float:
+        """What is left of the budget, or of one family's share of it."""
+        trials = [trial for trial in self.trials() if family in (None, trial.family)]
+        return self.study.budget_minutes * 60 / num_families - sum(trial.seconds for trial in trials)
 
     def begin(self, number: int, family: str, values: dict[str, Any]) -> Trial:
         """The row of a new trial."""
@@ -94,14 +96,17 @@ class Bench:
         if is_waiting:
             raise NotItsTurn(WAITING)
 
-    def attempt(self, trial: Trial, fit: FitOne, report: Callable[[int, float], bool], seconds_left: float) -> None:
-        """Make one fit and write down how it went. Raises JobCancelled, LeaseLost and what no other fit would mend."""
+    def attempt(self, trial: Trial, fit: FitOne, report: Report | None, seconds_left: float) -> None:
+        """Make one fit and write down how it went; `report` hears its epochs and says whether it is hopeless.
+
+        Raises JobCancelled, LeaseLost and what no other fit would mend.
+        """
         attempt = _Attempt(self, trial, report, seconds_left)
         folder = self.directory / str(trial.number)
         try:
             with explained():
                 fitted = fit(self.recipe, folder, attempt.hear, attempt.should_stop)
-            trial.state, trial.metrics = Trial.State.COMPLETE, fitted.metrics
+            trial.state, trial.metrics = Trial.State.COMPLETE, _finite(fitted.metrics)
         except TrainingCancelled:
             self.lease.check()
             trial.state = Trial.State.PRUNED
@@ -116,10 +121,10 @@ class Bench:
 class _Attempt:
     """One fit as it runs: its epochs become steps of the trial's row."""
 
-    def __init__(self, bench: Bench, trial: Trial, report: Callable[[int, float], bool], seconds_left: float) -> None:
+    def __init__(self, bench: Bench, trial: Trial, report: Report | None, seconds_left: float) -> None:
         self.bench, self.trial, self.report = bench, trial, report
         self.known = {step for step, _value in trial.steps}
-        self.is_pruned = any(report(step, value) for step, value in trial.steps)
+        self.is_pruned = report is not None and any(report(step, value) for step, value in trial.steps)
         self.base_seconds, self.started = trial.seconds, time.monotonic()
         self.stop_at = self.started + seconds_left
 
@@ -128,7 +133,7 @@ class _Attempt:
         if self.bench.lease.is_lost:
             raise LeaseLost(self.bench.lease.job.code)
         value = point.metrics.get(self.bench.objective.metric)
-        if value is None:
+        if value is None or self.report is None:
             return
         if point.epoch not in self.known:
             self.known.add(point.epoch)
@@ -148,7 +153,7 @@ class _Attempt:
         self._account()
         if self.trial.value is None and self.trial.state == Trial.State.PRUNED:
             self.trial.state = Trial.State.FAILED
-            self.trial.error_template = _("The budget ended before its first epoch did.")
+            self.trial.error_template = _("The budget ended before it did.")
         fields = ("steps", "value", "seconds", "state", "metrics", "attributes", "error_template", "error_context")
         self.bench.save(self.trial, *fields)
 
@@ -158,6 +163,12 @@ class _Attempt:
         self.trial.value = self.bench.objective.best(values) if values else None
 
 
+def _finite(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Without the numbers that JSON lacks: what could not be measured, like the AUC of one class."""
+    nested = {name: _finite(value) if isinstance(value, dict) else value for name, value in metrics.items()}
+    return {name: value for name, value in nested.items() if isinstance(value, dict) or math.isfinite(value)}
+
+
 def study_directory(study: Study) -> Path:
     """Where the fits under way keep their checkpoints."""
     return Path(settings.MODEL_DIR) / f"{study.tenant_id}/studies/{study.code}"
@@ -165,11 +176,18 @@ def study_directory(study: Study) -> Path:
 
 def work(lease: Lease) -> None:
     """Go on with the study until its plan or its budget ends. Raises what `jobs.run` turns into the job's end."""
+    from modeling.study_fits import cross_validate, draw_curve
     from modeling.study_search import search  # Optuna
+
+    do = {
+        Study.Kind.SEARCH: search,
+        Study.Kind.LEARNING_CURVE: draw_curve,
+        Study.Kind.CROSS_VALIDATION: cross_validate,
+    }
 
     with tenant_scope(lease.tenant_id):
         study: Study = Study.objects.select_related("dataset").get(job_id=lease.job.pk)
     bench = Bench(lease, study)
     bench.freeze()
-    {Study.Kind.SEARCH: search}[Study.Kind(study.kind)](bench)
+    do[Study.Kind(study.kind)](bench)
     shutil.rmtree(study_directory(study), ignore_errors=True)

@@ -75,8 +75,7 @@ def _try_one(bench: Bench, family: str) -> None:
 
 def _seconds_left(bench: Bench, family: str) -> float:
     """What is left of the family's share of the budget."""
-    share = bench.study.budget_minutes * 60 / len(bench.study.options["families"])
-    return float(share - sum(trial.seconds for trial in bench.trials() if trial.family == family))
+    return bench.seconds_left(family, len(bench.study.options["families"]))
 
 
 def _preset_settings(bench: Bench) -> dict[str, Any]:

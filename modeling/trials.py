@@ -49,6 +49,8 @@ OBJECTIVES: dict[str, Objective] = {
     "ranking": Objective("weighted_uauc"),
 }
 """Purpose -> what its models are chosen by."""
+CURVE_METRICS = {"next_item": "ndcg_at_10", "engagement": "auc"}
+"""Purpose -> what a learning curve shows: between 0 and 1, higher is better."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,8 @@ class Sample:
 class Fit:
     """How one fit went, by its best epoch."""
 
-    metrics: dict[str, float]
+    metrics: dict[str, Any]
     """Validation metrics of the best epoch."""
-    num_epochs: int
-    seconds: float
-    """Training time, interruptions excluded."""
 
 
 def fit_next_item(
@@ -90,10 +89,11 @@ def fit_next_item(
 
     split = dataset.split(config.split)
     split = split if sample is None else restrict_split(dataset, split, sample)
-    trainer = replace(config.trainer, refit_epochs=0)
+    seed = config.trainer.seed if sample is None else sample.seed
+    trainer = replace(config.trainer, refit_epochs=0, seed=seed)
     network = config.network(config.families[0])
     trained = train_next_item(dataset, split, network, trainer, directory, on_progress, should_stop)
-    return _fit_of(trained.curve, trained.best_epoch, trained.elapsed_seconds)
+    return _fit_of(trained.curve, trained.best_epoch)
 
 
 def fit_engagement(
@@ -107,9 +107,11 @@ def fit_engagement(
     """Fit the first family of `config` on the training rows or a sample of them; all validation rows are measured."""
     from modeling.training_engagement import train_family
 
-    dataset = dataset if sample is None else restrict_rows(dataset, sample)
+    if sample is not None:
+        dataset = restrict_rows(dataset, sample)
+        config = replace(config, trainer=replace(config.trainer, seed=sample.seed))
     trained = train_family(config.families[0], dataset, config, directory, on_progress, should_stop)
-    return _fit_of(trained.curve, trained.best_epoch, trained.elapsed_seconds)
+    return _fit_of(trained.curve, trained.best_epoch)
 
 
 def fit_ranking(
@@ -150,7 +152,7 @@ def restrict_rows(dataset: EngagementDataset, sample: Sample) -> EngagementDatas
     return replace(dataset, parts_R=parts_R)
 
 
-def _fit_of(curve: Sequence[Mapping[str, Any]], best_epoch: int, seconds: float) -> Fit:
+def _fit_of(curve: Sequence[Mapping[str, Any]], best_epoch: int) -> Fit:
     best = next(point for point in curve if point["epoch"] == best_epoch)
     not_metrics = ("epoch", "loss", "elapsed_seconds")
-    return Fit({name: value for name, value in best.items() if name not in not_metrics}, len(curve), seconds)
+    return Fit({name: value for name, value in best.items() if name not in not_metrics})
