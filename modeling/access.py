@@ -2,7 +2,7 @@
 
 from django.http import Http404
 
-from modeling.models import Dataset, ModelVersion, TrainingRun
+from modeling.models import Dataset, ModelVersion, Study, TrainingRun, Trial
 
 
 def run_for(code: str) -> TrainingRun:
@@ -27,3 +27,20 @@ def dataset_for(code: str) -> Dataset:
     if dataset is None:
         raise Http404
     return dataset
+
+
+def study_for(code: str) -> Study:
+    """The study with this public code, with its job and dataset."""
+    study: Study | None = Study.objects.select_related("job", "dataset").filter(code=code).first()
+    if study is None:
+        raise Http404
+    return study
+
+
+def trial_for(study: Study, number: str) -> Trial:
+    """The study's trial with this number."""
+    is_number = number.isascii() and number.isdecimal() and len(number) < 6
+    trial: Trial | None = study.trials.select_related("study").filter(number=int(number)).first() if is_number else None
+    if trial is None:
+        raise Http404
+    return trial

@@ -14,7 +14,7 @@ from modeling.labels import kind_label
 from modeling.models import Purpose
 from modeling.recipes import CHOICES, PRESETS, preset_families, preset_values
 
-_OUTCOMES: dict[str, tuple[Any, dict[str, Any]]] = {
+OUTCOMES: dict[str, tuple[Any, dict[str, Any]]] = {
     "auto": (gettext_lazy("The outcome of the uploaded table; without one, purchases and enrolments"), {}),
     "table": (gettext_lazy("The outcome of the uploaded table"), {"source": "table"}),
     "purchase_enrol": (
@@ -41,7 +41,7 @@ class NewRunForm(forms.Form):
         preset: Any = self.fields["preset"]
         preset.choices = [(name, PRESET_LABELS[name][0]) for name in PRESETS]
         if purpose == Purpose.ENGAGEMENT:
-            choices = [(key, label) for key, (label, _changes) in _OUTCOMES.items()]
+            choices = [(key, label) for key, (label, _changes) in OUTCOMES.items()]
             self.fields["outcome"] = forms.ChoiceField(
                 label=_("What counts as converted"), choices=choices, initial="auto"
             )
@@ -69,7 +69,7 @@ class NewRunForm(forms.Form):
         return (
             numbers
             | ({"families": families} if families else {})
-            | _OUTCOMES[self.cleaned_data.get("outcome", "auto")][1]
+            | OUTCOMES[self.cleaned_data.get("outcome", "auto")][1]
         )
 
 

@@ -185,7 +185,8 @@ def train_with(trial: Trial, by: Actor) -> tuple[TrainingRun, bool]:
 
 def settings_of(trial: Trial) -> dict[str, Any]:
     """All that differs from the preset in a trial, for `runs.plan`."""
-    return {**trial.study.changes, **trial.settings}
+    families = {"families": [trial.family]} if len(families_of(trial.study.purpose)) > 1 else {}
+    return {**trial.study.changes, **trial.settings, **families}
 
 
 def best_trials(study: Study) -> list[Trial]:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from modeling import views
+from modeling import study_views, views
 
 app_name = "modeling"
 urlpatterns = [
@@ -16,5 +16,12 @@ urlpatterns = [
     path("versions/<slug:code>/", views.show_version, name="version"),
     path("versions/<slug:code>/promote/", views.promote_version, name="promote"),
     path("versions/<slug:code>/retire/", views.retire_version, name="retire"),
+    path("studies/", study_views.show_studies, name="studies"),
+    path("studies/new/<slug:kind>/", study_views.start_study, name="new_study"),
+    path("studies/<slug:code>/", study_views.show_study, name="study"),
+    path("studies/<slug:code>/live/", study_views.show_study_live, name="study_live"),
+    path("studies/<slug:code>/cancel/", study_views.cancel_study, name="cancel_study"),
+    path("studies/<slug:code>/retry/", study_views.retry_study, name="retry_study"),
+    path("studies/<slug:code>/train/", study_views.train_with, name="train_with"),
     path("roll-back/<slug:purpose>/", views.roll_back, name="roll_back"),
 ]

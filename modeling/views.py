@@ -46,7 +46,7 @@ def show_home(request: BrandRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def start_run(request: BrandRequest) -> HttpResponse:
     """The form with the readiness bar, and a new run; an existing result of the same data and settings is offered."""
-    purpose = _purpose(request.GET.get("purpose", Purpose.NEXT_ITEM))
+    purpose = purpose_of(request.GET.get("purpose", Purpose.NEXT_ITEM))
     form = NewRunForm(purpose, request.POST or None)
     context: dict[str, Any] = {"form": form, "purpose": purpose, "purposes": Purpose}
     if request.method == "POST" and form.is_valid():
@@ -107,21 +107,21 @@ def _run_context(request: BrandRequest, run: TrainingRun) -> dict[str, Any]:
 @require_POST
 def cancel_run(request: BrandRequest, code: str) -> HttpResponse:
     """Ask the run to stop."""
-    return _act(request, lambda: runs.cancel(run_for(code), request.actor), _("The run stops."), "modeling:run", code)
+    return act(request, lambda: runs.cancel(run_for(code), request.actor), _("The run stops."), "modeling:run", code)
 
 
 @needs(Can.TRAIN)
 @require_POST
 def retry_run(request: BrandRequest, code: str) -> HttpResponse:
     """Put a failed or cancelled run back into its queue."""
-    return _act(request, lambda: runs.retry(run_for(code), request.actor), _("The run goes on."), "modeling:run", code)
+    return act(request, lambda: runs.retry(run_for(code), request.actor), _("The run goes on."), "modeling:run", code)
 
 
 @needs(Can.VIEW)
 @require_safe
 def compare_versions(request: BrandRequest) -> HttpResponse:
     """All versions of a purpose; those measured on the same split in one table."""
-    purpose = _purpose(request.GET.get("purpose", Purpose.NEXT_ITEM))
+    purpose = purpose_of(request.GET.get("purpose", Purpose.NEXT_ITEM))
     page = Paginator(comparisons.tables(purpose), 5).get_page(request.GET.get("page"))
     context = {"page": page, "purpose": purpose, "purposes": Purpose, "card": comparisons.card_of(purpose)}
     return render(request, "modeling/versions.html", context)
@@ -150,7 +150,7 @@ def show_version(request: BrandRequest, code: str) -> HttpResponse:
 def promote_version(request: BrandRequest, code: str) -> HttpResponse:
     """Let the version serve."""
     done = _("The version serves from now on.")
-    return _act(request, lambda: versions.promote(version_for(code), request.actor), done, "modeling:version", code)
+    return act(request, lambda: versions.promote(version_for(code), request.actor), done, "modeling:version", code)
 
 
 @needs(Can.PROMOTE)
@@ -158,19 +158,19 @@ def promote_version(request: BrandRequest, code: str) -> HttpResponse:
 def retire_version(request: BrandRequest, code: str) -> HttpResponse:
     """Put the candidate away."""
     done = _("The version is retired.")
-    return _act(request, lambda: versions.retire(version_for(code), request.actor), done, "modeling:version", code)
+    return act(request, lambda: versions.retire(version_for(code), request.actor), done, "modeling:version", code)
 
 
 @needs(Can.PROMOTE)
 @require_POST
 def roll_back(request: BrandRequest, purpose: str) -> HttpResponse:
     """Let the version serve that served before."""
-    wanted = _purpose(purpose)
+    wanted = purpose_of(purpose)
     done = _("The earlier version serves again.")
-    return _act(request, lambda: versions.roll_back(wanted, request.actor), done, "modeling:versions")
+    return act(request, lambda: versions.roll_back(wanted, request.actor), done, "modeling:versions")
 
 
-def _act(request: BrandRequest, action: Any, done: str, page: str, *args: str) -> HttpResponse:
+def act(request: BrandRequest, action: Any, done: str, page: str, *args: str) -> HttpResponse:
     """Do it, say so or say why not, and show the page."""
     try:
         action()
@@ -181,7 +181,8 @@ def _act(request: BrandRequest, action: Any, done: str, page: str, *args: str) -
     return HttpResponseRedirect(brand_url(request, page, *args))
 
 
-def _purpose(value: str) -> Purpose:
+def purpose_of(value: str) -> Purpose:
+    """The purpose of this name; 404 for others."""
     if value not in Purpose.values:
         raise Http404
     return Purpose(value)
