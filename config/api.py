@@ -30,6 +30,7 @@ from connectors.problems import PlatformFailed
 from connectors.tracking.api import ContactTokenViewSet
 from connectors.wechat.errors import Refused, TransportFailed
 from modeling.api import DatasetViewSet, RunViewSet, VersionViewSet
+from modeling.study_api import StudyViewSet
 from recommendations.api import ProfileViewSet, RecommendationViewSet
 
 logger = logging.getLogger(__name__)
@@ -109,6 +110,7 @@ router.register("imports", ImportViewSet, basename="import")
 router.register("segments", SegmentViewSet, basename="segment")
 router.register("datasets", DatasetViewSet, basename="dataset")
 router.register("runs", RunViewSet, basename="run")
+router.register("studies", StudyViewSet, basename="study")
 router.register("versions", VersionViewSet, basename="version")
 
 predictions: list[URLPattern | URLResolver] = [

@@ -205,6 +205,31 @@ SERVING = {
 }
 """What became of a run's best model, by the code `versions.serve` returns."""
 
+STUDIES: dict[str, tuple[Any, str]] = {
+    "search": (
+        gettext_lazy(
+            "Tries many settings on a budget of minutes and shows which of them matter. It looks at the validation "
+            "stage only; the best settings then start a normal training by one click."
+        ),
+        "ti-adjustments-search",
+    ),
+    "learning_curve": (
+        gettext_lazy(
+            "Learns from growing parts of the followers and forecasts what all of them, and twice as many, would bring "
+            "– before a long training is paid for."
+        ),
+        "ti-chart-line",
+    ),
+    "cross_validation": (
+        gettext_lazy(
+            "Measures every model several times on parts it has not learnt from, so that chance shows: mean and "
+            "standard error of each metric. The test stage takes no part."
+        ),
+        "ti-layers-difference",
+    ),
+}
+"""Kind of study -> what it is for, and its icon."""
+
 
 def kind_label(kind: str) -> str:
     """The kind's name."""

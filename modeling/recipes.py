@@ -21,6 +21,7 @@ from modeling.engagement_config import CHOICES as ENGAGEMENT_CHOICES
 from modeling.engagement_config import FAMILIES as ENGAGEMENT_NETS
 from modeling.engagement_config import TREES, EngagementConfig
 from modeling.engagement_datasets import (
+    EngagementDataset,
     EngagementDatasetConfig,
     load_engagement_dataset,
     write_engagement_dataset,

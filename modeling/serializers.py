@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.serializers import JobSerializer
-from modeling.models import Dataset, ModelVersion, Purpose, TrainingPoint, TrainingRun
+from modeling.models import Dataset, ModelVersion, Purpose, Study, TrainingPoint, TrainingRun, Trial
 
 
 class DatasetSerializer(serializers.ModelSerializer[Dataset]):
@@ -63,3 +63,49 @@ class RollBackSerializer(serializers.Serializer[Any]):
     """Which purpose to roll back."""
 
     purpose = serializers.ChoiceField(Purpose.choices)
+
+
+class TrialSerializer(serializers.ModelSerializer[Trial]):
+    """One fit of a study."""
+
+    class Meta:
+        model = Trial
+        fields = ("number", "family", "settings", "steps", "value", "metrics", "seconds", "state")
+
+
+class StudySerializer(serializers.ModelSerializer[Study]):
+    """A search, a learning curve or a cross-validation."""
+
+    dataset = serializers.CharField(source="dataset.code", default=None, allow_null=True, read_only=True)
+    job = JobSerializer(read_only=True)
+
+    class Meta:
+        model = Study
+        fields = (
+            "code", "kind", "purpose", "preset", "changes", "options", "budget_minutes", "seed", "dataset", "job",
+            "result", "created_by", "created_at",
+        )  # fmt: skip
+
+
+class NewStudySerializer(serializers.Serializer[Any]):
+    """What to study. A search takes names, families, num_trials and pruning (median, halving, none); a learning curve
+    takes num_seeds; a cross-validation takes num_folds."""
+
+    kind = serializers.ChoiceField(Study.Kind.choices)
+    purpose = serializers.ChoiceField(Purpose.choices, default=Purpose.NEXT_ITEM)
+    preset = serializers.ChoiceField(["quick", "standard"], default="quick")
+    changes = serializers.DictField(required=False)
+    budget_minutes = serializers.IntegerField(default=30)
+    seed = serializers.IntegerField(default=0)
+    names = serializers.ListField(child=serializers.CharField(), required=False)
+    families = serializers.ListField(child=serializers.CharField(), required=False)
+    num_trials = serializers.IntegerField(required=False)
+    pruning = serializers.CharField(required=False)
+    num_seeds = serializers.IntegerField(required=False)
+    num_folds = serializers.IntegerField(required=False)
+
+
+class TrainWithSerializer(serializers.Serializer[Any]):
+    """Which trial's settings to train for good."""
+
+    trial = serializers.IntegerField(min_value=0)

@@ -132,6 +132,28 @@ def _refuse_outside(sentence: str, value: int, low: int, high: int) -> None:
         raise ConfigInvalid(sentence, low=low, high=high)
 
 
+_PLANS: dict[str, tuple[Any, tuple[str, ...]]] = {
+    Study.Kind.SEARCH.value: (plan_search, ("names", "families", "num_trials", "pruning")),
+    Study.Kind.LEARNING_CURVE.value: (plan_learning_curve, ("num_seeds",)),
+    Study.Kind.CROSS_VALIDATION.value: (plan_cross_validation, ("num_folds",)),
+}
+"""Kind -> how it is planned, and what it may be told besides preset, budget and seed."""
+
+
+def options_of(kind: str) -> tuple[str, ...]:
+    """What a kind of study may be told besides preset, budget and seed."""
+    return _PLANS[kind][1]
+
+
+def plan(kind: str, purpose: str, preset: str, changes: Mapping[str, Any] | None, **options: Any) -> StudyPlan:
+    """Check a study of any kind; options that its kind does not know raise ConfigInvalid."""
+    make, known = _PLANS[kind]
+    allowed = (*known, "budget_minutes", "seed")
+    _refuse_unknown(_("%(names)s means nothing for this kind of study; these do: %(known)s."), list(options), allowed)
+    checked: StudyPlan = make(purpose, preset, changes, **options)
+    return checked
+
+
 def start(plan: StudyPlan, by: Actor) -> Study:
     """Start the study; raises Conflict while another one of the brand is under way."""
     with transaction.atomic():

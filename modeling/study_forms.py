@@ -13,7 +13,7 @@ from modeling.labels import PRESETS as PRESET_LABELS
 from modeling.labels import kind_label
 from modeling.models import Purpose, Study
 from modeling.recipes import PRESETS, families_of
-from modeling.studies import MAX_MINUTES, MAX_TRIALS, StudyPlan, plan_cross_validation, plan_learning_curve, plan_search
+from modeling.studies import MAX_MINUTES, MAX_TRIALS, StudyPlan, options_of, plan
 
 _PRUNINGS = (
     ("median", _("Stop trials worse than half of the others")),
@@ -48,12 +48,7 @@ class NewStudyForm(forms.Form):
             )
         if kind == Study.Kind.SEARCH:
             self._ask_what_to_search()
-        wanted = {
-            Study.Kind.SEARCH: ("num_trials", "pruning"),
-            Study.Kind.LEARNING_CURVE: ("num_seeds",),
-            Study.Kind.CROSS_VALIDATION: ("num_folds",),
-        }[kind]
-        for name in {"num_trials", "pruning", "num_seeds", "num_folds"} - set(wanted):
+        for name in {"num_trials", "pruning", "num_seeds", "num_folds"} - set(options_of(kind)):
             del self.fields[name]
 
     def _ask_what_to_search(self) -> None:
@@ -78,10 +73,4 @@ class NewStudyForm(forms.Form):
         """The checked study; raises ConfigInvalid, NotEnoughData, LabelHasOneClass."""
         given = dict(self.cleaned_data)
         changes = OUTCOMES[given.pop("outcome", "auto")][1]
-        plan: Any = {
-            Study.Kind.SEARCH: plan_search,
-            Study.Kind.LEARNING_CURVE: plan_learning_curve,
-            Study.Kind.CROSS_VALIDATION: plan_cross_validation,
-        }[self.kind]
-        checked: StudyPlan = plan(self.purpose, given.pop("preset"), changes, **given)
-        return checked
+        return plan(self.kind, self.purpose, given.pop("preset"), changes, **given)

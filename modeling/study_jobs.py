@@ -160,7 +160,8 @@ class _Attempt:
     def _account(self) -> None:
         self.trial.seconds = self.base_seconds + time.monotonic() - self.started
         values = [value for _step, value in self.trial.steps]
-        self.trial.value = self.bench.objective.best(values) if values else None
+        whole = self.trial.metrics.get(self.bench.objective.metric)  # of families that know no epochs
+        self.trial.value = self.bench.objective.best(values) if values else whole
 
 
 def _finite(metrics: dict[str, Any]) -> dict[str, Any]:

@@ -78,3 +78,33 @@ def from_seconds(seconds: int) -> datetime:
 def settings_of(run: TrainingRun) -> list[tuple[Any, Any]]:
     """Names and values of the run's hyper-parameters."""
     return [(parameter.label, parameter.read(run.config)) for parameter in HYPERPARAMETERS[run.purpose]]
+
+
+@register.filter
+def study_text(kind: str) -> str:
+    """What a kind of study is for."""
+    return str(labels.STUDIES[kind][0])
+
+
+@register.filter
+def study_icon(kind: str) -> str:
+    """The icon of a kind of study."""
+    return labels.STUDIES[kind][1]
+
+
+@register.filter
+def setting_label(name: str, purpose: str) -> str:
+    """The name of a hyper-parameter."""
+    return next((str(one.label) for one in HYPERPARAMETERS[purpose] if one.name == name), name)
+
+
+@register.filter
+def setting(settings: dict[str, Any], name: str) -> str:
+    """A hyper-parameter's value, short enough for a table."""
+    return f"{settings[name]:.3g}" if name in settings else "–"
+
+
+@register.filter
+def part_of_all(share: float) -> str:
+    """A share in percent, with a decimal below ten."""
+    return f"{100 * share:.1f}%" if share < 0.1 else f"{100 * share:.0f}%"

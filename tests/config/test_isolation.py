@@ -36,7 +36,7 @@ from connectors.models import (
     SyncRun,
     TrackedLink,
 )
-from modeling.models import Dataset, ModelVersion, TrainingRun
+from modeling.models import Dataset, ModelVersion, Study, TrainingRun
 
 MARK = "THEIR-SECRET"
 
@@ -94,6 +94,9 @@ def make_objects(tenant, user, mark):
         job = jobs.start("tests.none", "default")
         dataset = Dataset.objects.create(purpose="next_item", content_hash=uuid4().hex, directory=mark)
         run = TrainingRun.objects.create(purpose="next_item", dataset=dataset, config_hash="x", job=job)
+        study = Study.objects.create(
+            kind="cross_validation", purpose="next_item", preset="quick", budget_minutes=1, job=job, created_by=mark
+        )
         version = ModelVersion.objects.create(
             purpose="next_item", number=1, kind="popularity", run=run, dataset=dataset, directory=mark,
             digest="x", stage="live", promoted_at=timezone.now(),
@@ -120,7 +123,8 @@ def make_objects(tenant, user, mark):
         member = Membership.objects.get(tenant=tenant, user=user)
     return {
         "item": [item.external_id], "contact": [contact.code, contact.external_id], "import": [upload.code],
-        "dataset": [dataset.code], "run": [run.code], "version": [version.code], "job": [job.code],
+        "dataset": [dataset.code], "run": [run.code], "study": [study.code], "version": [version.code],
+        "job": [job.code],
         "account": [account.code], "qr_code": [qr_code.code], "tag": [str(tag.pk)], "sync": [sync.code],
         "merge": [merge.code], "menu_version": [menu.code], "publication": [publication.code],
         "link": [link.code],
@@ -154,6 +158,7 @@ def snapshot(other_brand):
             Import,
             Dataset,
             TrainingRun,
+            Study,
             ModelVersion,
             ConnectedAccount,
             PlatformTag,
