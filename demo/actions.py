@@ -33,6 +33,7 @@ class Openings:
     fit_P: np.ndarray
     is_bounce_P: np.ndarray
     is_bought_P: np.ndarray
+    chance_P: np.ndarray  # the probability with which is_bought_P was drawn
 
 
 def list_openings(catalogue: Catalogue, timeline: Timeline, walk: Walk, now: datetime) -> Openings:
@@ -51,6 +52,7 @@ def list_openings(catalogue: Catalogue, timeline: Timeline, walk: Walk, now: dat
         fit_P=walk.pull_P[keep],
         is_bounce_P=walk.is_bounce_P[keep],
         is_bought_P=walk.is_bought_P[keep],
+        chance_P=walk.chance_P[keep],
     )
 
 

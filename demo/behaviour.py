@@ -6,7 +6,7 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
-from demo.actions import draw_events, list_openings
+from demo.actions import Openings, draw_events, list_openings
 from demo.content import KINDS, Catalogue, build_catalogue
 from demo.covers import draw_cover
 from demo.faults import add_faults, draw_bots
@@ -29,6 +29,7 @@ class World:
     weixin_data: pl.DataFrame
     catalogue: Catalogue
     followers: Followers
+    openings: Openings
 
 
 def build_world(seed: int, now: datetime, num_contacts: int = 5000, categories: tuple[str, ...] = ()) -> World:
@@ -51,7 +52,28 @@ def build_world(seed: int, now: datetime, num_contacts: int = 5000, categories: 
         weixin_data=build_weixin_data(rngs[7], clean_events, now),
         catalogue=catalogue,
         followers=followers,
+        openings=openings,
     )
+
+
+@dataclass(frozen=True)
+class Conversions:
+    """Who bought or enrolled in a window, and how likely that was."""
+
+    is_converted_U: np.ndarray
+    chance_U: np.ndarray
+    """The probability of each outcome, given what the follower opened in the window: 1 - product of (1 - chance)."""
+
+
+def find_conversions(world: World, start: datetime, end: datetime) -> Conversions:
+    """The truth about every follower's openings in [start, end), which no model can see."""
+    openings, num = world.openings, world.contacts.height
+    at_ms_P = openings.at_ms_P
+    is_in_P = (at_ms_P >= start.timestamp() * 1000) & (at_ms_P < end.timestamp() * 1000)
+    who = openings.follower_P[is_in_P]
+    log_none_U = np.bincount(who, weights=np.log1p(-openings.chance_P[is_in_P]), minlength=num)
+    num_bought_U = np.bincount(who, weights=openings.is_bought_P[is_in_P], minlength=num)
+    return Conversions(num_bought_U > 0, 1 - np.exp(log_none_U))
 
 
 def draw_covers(catalogue: Catalogue) -> list[str]:

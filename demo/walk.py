@@ -40,6 +40,7 @@ class Walk:
     is_bounce_P: np.ndarray
     is_bought_P: np.ndarray  # a product or offer bought, a course enrolled in
     pull_P: np.ndarray  # how well the item fits the follower's interests, 0 to 1
+    chance_P: np.ndarray  # the probability with which is_bought_P was drawn
 
 
 def draw_walk(
@@ -48,7 +49,7 @@ def draw_walk(
     """Walks all followers through the catalogue, opening by opening."""
     walker = _Walker(rng, catalogue, interests, int(now.timestamp() * 1000))
     num = len(timeline.follower_P)
-    walk = Walk(np.full(num, -1), np.zeros(num, bool), np.zeros(num, bool), np.zeros(num))
+    walk = Walk(np.full(num, -1), np.zeros(num, bool), np.zeros(num, bool), np.zeros(num), np.zeros(num))
     starts = np.flatnonzero(np.append(True, np.diff(timeline.follower_P) > 0)) if num else np.zeros(0, int)
     lengths = np.diff(np.append(starts, num))
     for step in range(lengths.max(initial=0)):
@@ -56,7 +57,8 @@ def draw_walk(
         who, at_ms = timeline.follower_P[rows], timeline.at_ms_P[rows]
         item = walker.choose(who, at_ms, timeline.is_visit_start_P[rows])
         walk.item_P[rows] = item
-        walk.pull_P[rows], walk.is_bounce_P[rows], walk.is_bought_P[rows] = walker.react(who, at_ms, item)
+        reaction = walker.react(who, at_ms, item)
+        walk.pull_P[rows], walk.is_bounce_P[rows], walk.is_bought_P[rows], walk.chance_P[rows] = reaction
     return walk
 
 
@@ -95,8 +97,8 @@ class _Walker:
         scores -= np.log(noise)  # Gumbel noise: the arg-max is a draw by weight
         return np.where(is_open.any(axis=1), scores.argmax(axis=1), -1)
 
-    def react(self, who: np.ndarray, at_ms: np.ndarray, item: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(fit, bounced, bought) of each opening; remembers them for the next step."""
+    def react(self, who: np.ndarray, at_ms: np.ndarray, item: np.ndarray) -> tuple[np.ndarray, ...]:
+        """(fit, bounced, bought, chance of buying) of each opening; remembers them for the next step."""
         theme, kind = self.catalogue.theme_I[item], self.catalogue.kind_I[item]
         share = self.interests.themes_at(who, at_ms)[np.arange(len(who)), theme]
         fit = share / (share + 0.03)
@@ -104,14 +106,15 @@ class _Walker:
         can_buy = (item >= 0) & (kind >= _PRODUCT) & ~bounced
         depth = np.minimum(self.depth_UT[who, theme], 4)
         chance = 0.15 * np.minimum(self.interests.spending_U[who], 4) * (0.4 + fit) * (0.5 + 0.5 * depth)
-        bought = can_buy & (self.rng.random(len(who)) < np.minimum(chance, 0.6))
+        chance = np.where(can_buy, np.minimum(chance, 0.6), 0.0)
+        bought = self.rng.random(len(who)) < chance
         moved = theme != self.now_U[who]
         self.before_U[who] = np.where(moved, self.now_U[who], self.before_U[who])
         self.now_U[who], self.rank_U[who] = theme, self.catalogue.rank_I[item]
         self.bounced_U[who], self.bought_U[who] = bounced, bought
         self.met_UI[who[item >= 0], item[item >= 0]] = True
         self.depth_UT[who, theme] += 1
-        return fit, bounced, bought
+        return fit, bounced, bought, chance
 
     def _motives(self, who: np.ndarray, is_return: np.ndarray) -> np.ndarray:
         shares = np.empty((len(who), 5))

@@ -24,31 +24,52 @@ def loss_chart(points: Sequence[TrainingPoint]) -> dict[str, Any]:
     within = [point for point in points if not point.values["metrics"]]
     shown = within if len(within) > len(ends) else ends
     validation = [
-        _line(_("Validation loss") + name, _values(part, "log_loss"))
-        for name, part in _by_network(ends)
-        if "log_loss" in part[0].values["metrics"]
+        (name, _values(part, "log_loss")) for name, part in _by_network(ends) if "log_loss" in part[0].values["metrics"]
     ]
     if len(validation) > 1:  # one curve per network is as much as can be told apart
-        return _options(validation)
+        return _options([_line(name, values) for name, values in validation], _("Validation loss"))
+    validation_lines = [_line(_("Validation loss"), values) for _name, values in validation]
     series = [
-        _line(_("Training loss") + name, [[_epochs(point), round(point.values["loss"], 5)] for point in thin(part)])
+        _line(_of(_("Training loss"), name), [[_epochs(point), round(point.values["loss"], 5)] for point in thin(part)])
         for name, part in _by_network(shown)
     ]
-    return _options(series + validation)
+    return _options(series + validation_lines)
 
 
 def quality_chart(run: TrainingRun, points: Sequence[TrainingPoint]) -> dict[str, Any]:
     """Validation quality after each epoch, with the best simple model as a line once it is measured."""
     measured = [point for point in points if point.values["metrics"]]
-    networks = _by_network(measured)
-    shown = _QUALITY[run.purpose] if len(networks) < 2 else _QUALITY[run.purpose][:1]
-    series = [_line(name + of, _values(part, key), is_dotted=True) for of, part in networks for key, name in shown]
+    networks, metrics = _by_network(measured), _QUALITY[run.purpose]
+    if len(networks) > 1:
+        series = [_line(of, _values(part, metrics[0][0]), is_dotted=True) for of, part in networks]
+    else:
+        series = [_line(name, _values(measured, key), is_dotted=True) for key, name in metrics]
     simple = _simple_quality(run)
     if simple is not None and measured:
         name = _("best simple model, %(metric)s") % {"metric": _QUALITY[run.purpose][0][1]}
         level = [[0, round(simple, 5)], [max(_own_epoch(point) for point in measured), round(simple, 5)]]
         series.append(_line(name, level) | {"lineStyle": {"type": "dashed"}})
-    return _options(series)
+    return _options(series, metrics[0][1] if len(networks) > 1 else "")
+
+
+def calibration_chart(bins: Sequence[dict[str, float]]) -> dict[str, Any]:
+    """Share that converted against the probability said, bin by bin; a model that means what it says is on the line."""
+    percent = [{name: round(100 * value, 2) for name, value in one.items()} for one in bins]
+    end = min(100.0, max([one["high"] for one in percent] + [one["predicted"] for one in percent]) * 1.05)
+
+    def line(name: str, key: str, color: str, kind: str = "solid") -> dict[str, Any]:
+        style = {"lineStyle": {"type": kind, "width": 1.25, "color": color}, "itemStyle": {"color": color}}
+        return _line(name, [[one["predicted"], one[key]] for one in percent]) | style
+
+    observed = _line(_("converted, %"), [[one["predicted"], one["observed"]] for one in percent], is_dotted=True)
+    interval = _("95 % interval")
+    grey, ideal = "#a9b5ad", _line(_("exactly as said"), [[0, 0], [round(end, 2), round(end, 2)]])
+    ideal |= {"lineStyle": {"type": "dashed", "color": "#2f6fed"}, "itemStyle": {"color": "#2f6fed"}}
+    series = [observed, ideal, line(interval, "low", grey, "dotted"), line(interval, "high", grey, "dotted")]
+    options = _options(series)
+    options["xAxis"] |= {"name": _("probability said, %"), "min": 0}
+    options["yAxis"] |= {"min": 0}
+    return options
 
 
 def thin(points: Sequence[TrainingPoint]) -> Sequence[TrainingPoint]:
@@ -66,7 +87,7 @@ def _simple_quality(run: TrainingRun) -> float | None:
 
 
 def _by_network(points: Sequence[TrainingPoint]) -> list[tuple[str, Sequence[TrainingPoint]]]:
-    """The points of each network with what to add to a line's name: nothing where there is only one network.
+    """The points of each network with its name: nothing where there is only one network.
 
     Of several fits of a network with different seeds the first is shown, the one that becomes a version of its own.
     """
@@ -77,7 +98,11 @@ def _by_network(points: Sequence[TrainingPoint]) -> list[tuple[str, Sequence[Tra
         stage: [p for p in points if p.values["stage"] == stage and p.values.get("part", 0) == part]
         for stage, part in first_parts.items()
     }
-    return [(f" · {kind_label(stage)}" if len(by_stage) > 1 else "", part) for stage, part in by_stage.items()]
+    return [(kind_label(stage) if len(by_stage) > 1 else "", part) for stage, part in by_stage.items()]
+
+
+def _of(name: str, network: str) -> str:
+    return f"{name} · {network}" if network else name
 
 
 def _values(points: Sequence[TrainingPoint], key: str) -> list[list[float]]:
@@ -107,13 +132,13 @@ def _line(name: str, data: list[list[float]], *, is_dotted: bool = False) -> dic
     return {"type": "line", "name": name, "data": data, "showSymbol": is_dotted, "symbol": "circle", "symbolSize": 6}
 
 
-def _options(series: list[dict[str, Any]]) -> dict[str, Any]:
+def _options(series: list[dict[str, Any]], measure: str = "") -> dict[str, Any]:
     return {
         "animation": False,
-        "grid": {"left": 8, "right": 16, "top": 36, "bottom": 28, "containLabel": True},
+        "grid": {"left": 8, "right": 16, "top": 52 if measure else 36, "bottom": 28, "containLabel": True},
         "legend": {"type": "scroll", "top": 0, "left": 0, "right": 0},
         "tooltip": {"trigger": "axis"},
         "xAxis": {"type": "value", "name": _("epoch"), "nameLocation": "middle", "nameGap": 22, "minInterval": 1},
-        "yAxis": {"type": "value", "scale": True},
+        "yAxis": {"type": "value", "scale": True, "name": measure, "nameGap": 6},
         "series": series,
     }

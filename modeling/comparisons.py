@@ -8,6 +8,7 @@ from typing import Any
 
 from audience.models import Contact
 from catalog.models import Item
+from modeling import charts
 from modeling.labels import METRICS, Metric
 from modeling.models import ModelVersion, Purpose, TrainingPoint, TrainingRun
 from modeling.ranking_acts import VALUES
@@ -20,6 +21,8 @@ class Cell:
 
     value: float | None
     is_best: bool
+    interval: tuple[float, float] | None = None
+    """95 %, where it was measured."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,7 @@ def table_of(versions: Iterable[ModelVersion]) -> Table:
     """A table of versions that were measured on the same split; test values, the best of each column marked."""
     listed = list(versions)
     metrics = METRICS[listed[0].purpose]
-    columns = [
-        _mark_best(metric, [version.metrics["test"].get(metric.key) for version in listed]) for metric in metrics
-    ]
+    columns = [_column(metric, listed) for metric in metrics]
     lines = [
         Line(version, list(cells), _seconds(version), version.stage != "live" and is_allowed_live(version))
         for version, *cells in zip(listed, *columns, strict=True)
@@ -68,10 +69,15 @@ def tables(purpose: str) -> list[Table]:
     return [table_of(versions) for versions in groups.values()]
 
 
-def _mark_best(metric: Metric, values: list[float | None]) -> list[Cell]:
+def _column(metric: Metric, versions: list[ModelVersion]) -> list[Cell]:
+    values = [version.metrics["test"].get(metric.key) for version in versions]
+    intervals = [version.metrics.get("intervals", {}).get(metric.key) for version in versions]
     known = [value for value in values if value is not None]
     best = (max if metric.is_higher_better else min)(known) if len(known) > 1 else None
-    return [Cell(value, best is not None and value == best) for value in values]
+    return [
+        Cell(value, best is not None and value == best, tuple(interval) if interval else None)
+        for value, interval in zip(values, intervals, strict=True)
+    ]
 
 
 def _seconds(version: ModelVersion) -> float | None:
@@ -90,13 +96,14 @@ class Confusion:
     true_negatives: int
 
 
-def confusion_of(versions: Iterable[ModelVersion]) -> Confusion | None:
-    """The confusion of the deep classifier among the versions, else of the last one; None for recommenders."""
+def confusion_of(versions: Iterable[ModelVersion], wanted_kind: str = "") -> Confusion | None:
+    """The confusion of the classifier of the wanted kind, else of the first deep one; None for recommenders."""
     names = ("true_positives", "false_positives", "false_negatives", "true_negatives")
     found = [version for version in versions if names[0] in version.metrics["test"]]
     if not found:
         return None
-    chosen = next((version for version in found if version.kind not in SIMPLE_KINDS), found[-1])
+    wanted = [version for version in found if version.kind == wanted_kind]
+    chosen = (wanted or [version for version in found if version.kind not in SIMPLE_KINDS] or found[-1:])[0]
     return Confusion(chosen.kind, *(int(chosen.metrics["test"][name]) for name in names))
 
 
@@ -129,6 +136,36 @@ def acts_of(version: ModelVersion) -> list[ActLine]:
         )
         for act, one in figures.items()
     ]
+
+
+@dataclass(frozen=True)
+class CalibrationPlot:
+    """How far a classifier means what it says, on the test rows."""
+
+    kind: str
+    method: str
+    """Key of `calibration.KINDS`."""
+    ece: float
+    ece_before: float
+    chart: dict[str, Any]
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether a calibrator changes what the classifier says."""
+        return self.method not in ("none", "stacking")
+
+
+def calibration_of(versions: Iterable[ModelVersion], wanted_kind: str = "") -> CalibrationPlot | None:
+    """The plot of the classifier of the wanted kind, else of the first deep one; None where nothing was calibrated."""
+    found = [version for version in versions if "calibration" in version.metrics]
+    if not found:
+        return None
+    by_kind = {version.kind: version for version in found}
+    deep = [version for version in found if version.kind not in SIMPLE_KINDS]
+    version = by_kind.get(wanted_kind) or (deep or found)[0]
+    facts = version.metrics["calibration"]
+    chart = charts.calibration_chart(facts["bins"])
+    return CalibrationPlot(version.kind, facts["kind"], version.metrics["test"]["ece"], facts["ece_before"], chart)
 
 
 @dataclass(frozen=True)

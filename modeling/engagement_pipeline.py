@@ -225,7 +225,7 @@ def _publish(directory: Path, dataset: EngagementDataset, kind: str, candidate: 
         "test": {**_measure(labels_R, answers_R), **confusion(labels_R, answers_R)},
         "intervals": classification_intervals(labels_R, answers_R),
         "calibration": {
-            "kind": candidate.calibration.calibrator.kind,
+            "kind": "stacking" if kind == ENSEMBLE else candidate.calibration.calibrator.kind,
             "ece_before": candidate.ece_before,
             "bins": calibration_bins(labels_R, answers_R),
         },

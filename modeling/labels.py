@@ -231,6 +231,16 @@ STUDIES: dict[str, tuple[Any, str]] = {
 """Kind of study -> what it is for, and its icon."""
 
 
+CALIBRATIONS = {
+    "none": gettext_noop("It needed no calibration."),
+    "temperature": gettext_noop("Calibrated by one factor on the log-odds (temperature)."),
+    "platt": gettext_noop("Calibrated by a factor and an offset on the log-odds (Platt)."),
+    "isotonic": gettext_noop("Calibrated by a rising curve (isotonic regression)."),
+    "stacking": gettext_noop("Calibrated by the weights of its members."),
+}
+"""How a classifier was calibrated, by the calibrator's kind."""
+
+
 def kind_label(kind: str) -> str:
     """The kind's name."""
     return str(KINDS[kind][0]) if kind in KINDS else kind

@@ -98,7 +98,8 @@ def _run_context(request: BrandRequest, run: TrainingRun) -> dict[str, Any]:
         "speed": next(
             (p.values["samples_per_second"] for p in reversed(points) if p.values["samples_per_second"]), None
         ),
-        "confusion": comparisons.confusion_of(made),
+        "confusion": comparisons.confusion_of(made, run.result.get("chosen_kind", "")),
+        "calibration": comparisons.calibration_of(made, run.result.get("chosen_kind", "")),
         "log": [(datetime.fromisoformat(entry["at"]), entry) for entry in run.log],
     }
 
@@ -140,6 +141,7 @@ def show_version(request: BrandRequest, code: str) -> HttpResponse:
         "verdict": version.run.result.get("verdict"),
         "confusion": comparisons.confusion_of([version]),
         "acts": comparisons.acts_of(version),
+        "calibration": comparisons.calibration_of([version]),
         "num_measured": version.metrics["test"].get("num_users") or version.metrics["test"].get("num_rows"),
     }
     return render(request, "modeling/version.html", context)

@@ -63,6 +63,12 @@ def verdict_text(verdict: dict[str, Any]) -> str:
 
 
 @register.filter
+def calibration_text(kind: str) -> str:
+    """How a classifier was calibrated, in one sentence."""
+    return translated(labels.CALIBRATIONS.get(kind, ""))
+
+
+@register.filter
 def serving_text(code: str) -> str:
     """What became of a run's best model."""
     return translated(labels.SERVING.get(code, ""))

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from demo.behaviour import EVENT_COLUMNS, World, build_world, draw_covers
+from demo.behaviour import EVENT_COLUMNS, World, build_world, draw_covers, find_conversions
 from demo.covers import draw_cover, wrap_title
 from demo.followers import WINDOW_DAYS
 
@@ -285,3 +285,15 @@ def test_a_title_with_markup_stays_text() -> None:
 )
 def test_titles_break_where_the_eye_expects_it(title: str, lines: list[str]) -> None:
     assert wrap_title(title) == lines
+
+
+def test_conversions_follow_their_true_chances(world: World) -> None:
+    start = NOW - timedelta(days=30)
+    truth = find_conversions(world, start, NOW)
+    assert truth.is_converted_U.sum() > 300
+    assert not truth.is_converted_U[truth.chance_U == 0].any()
+    spread = np.sqrt((truth.chance_U * (1 - truth.chance_U)).sum())
+    assert truth.is_converted_U.sum() == pytest.approx(truth.chance_U.sum(), abs=4 * spread)
+    sales = world.clean_events.filter(pl.col("kind").is_in(["purchase", "enrol"]) & (pl.col("occurred_at") >= start))
+    buyers = set(world.contacts.filter(pl.Series(truth.is_converted_U))["external_id"])
+    assert len(buyers - set(sales["contact"])) <= 2

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Job
-from modeling import runs, versions
+from modeling import charts, runs, versions
 from modeling.models import ModelVersion, TrainingPoint, TrainingRun
 from tests.modeling.behaviour import fill, fill_engagement, work
 
@@ -148,7 +148,35 @@ def test_the_engagement_run_shows_its_figures_and_the_confusion(english, scope, 
     for part in ("Accuracy", "Precision", "Recall", "F1", "AUC", "Log-loss", "Majority", "said: converts"):
         assert part in page, part
     for version in ModelVersion.objects.all():
-        assert "measured on 40 followers" in text(english.get(f"{VERSIONS}{version.code}/"))
+        version_page = text(english.get(f"{VERSIONS}{version.code}/"))
+        assert "measured on 40 followers" in version_page
+        assert "chart-calibration" in version_page
+
+
+def test_several_families_have_one_curve_each_and_a_leak_is_named(english, scope, hints, by):
+    fill_engagement(200)
+    changes = {"families": ["engagement_dnn", "dcn_v2", "engagement_ensemble"], "num_seeds": 2}
+    run = work(runs.start(runs.plan("engagement", "debug", changes), by)[0])
+    points = runs.points_after(run, -1)
+    assert [series["name"] for series in charts.loss_chart(points)["series"]] == ["Deep network", "DCN-v2"]
+    quality = charts.quality_chart(run, points)
+    assert quality["yAxis"]["name"] == "AUC"
+    assert [[x for x, _value in series["data"]] for series in quality["series"]][:2] == [[1, 2, 3], [1, 2, 3]]
+    page = text(english.get(f"{HOME}runs/{run.code}/"))
+    assert "These columns alone tell" not in page
+    run.dataset.counts["leaking_features"] = ["paid_at"]
+    run.dataset.save(update_fields=["counts"])
+    assert "These columns alone tell the outcome: paid_at." in text(english.get(f"{HOME}runs/{run.code}/"))
+
+
+def test_families_are_chosen_in_the_form_and_those_over_acts_are_refused_for_a_table(english, scope, hints):
+    fill_engagement(200)
+    asked = {"preset": "quick", "outcome": "table", "families": ["trees", "event_rnn"]}
+    response = english.post(f"{NEW}?purpose=engagement", asked)
+    assert response.status_code == 422
+    assert "event_rnn read acts in order" in text(response)
+    assert english.post(f"{NEW}?purpose=engagement", asked | {"families": ["trees"]}).status_code == 302
+    assert TrainingRun.objects.get().config["families"] == ["trees"]
 
 
 def test_promote_roll_back_and_retire(english, trained, by):
