@@ -3,9 +3,9 @@
 Protocol: leave one out (last event = test, last but one = validation), full catalogue ranked, seen items removed, no
 sampled negatives, nothing chosen on the test stage; models see neither of the two held-out events. The files have no
 times, so an event's place is its time. Every family stands in the table alone and, the best one, blended with the
-item-kNN; beside them popularity, the item-kNN, a plain SASRec (the Transformer without action and gap inputs makes no
-difference here, so: d = 64, its published dropout, one learning rate, no blend) and, where the `implicit` package can
-be imported, ALS. Prints JSON lines (name, value, unit, goal, ok); exit status 1 when a goal is missed.
+item-kNN; beside them popularity, the item-kNN and, where the `implicit` package can be imported, ALS. With one kind of
+act and no times, the Transformer alone is the plain SASRec (pre-norm, full cross-entropy). Prints JSON lines (name,
+value, unit, goal, ok); exit status 1 when a goal is missed.
 
     python benchmarks/next_item.py --data ../shared/data [--set ml-1m|beauty] [--families transformer,gru,...]
         [--seconds N] [--threads N] [--seeds 0,1,2]

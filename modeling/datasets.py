@@ -172,10 +172,12 @@ def write_dataset(
 
     interactions: user_key, item_key (int64), action (int16), occurred_at (datetime UTC or Unix seconds) and, if wanted,
     weight (how much the models should care to predict the event).
-    items: item_key + any columns; users: user_key + any columns. Raises DatasetInvalid, DatasetTooSmall.
+    items: item_key + any columns (item_content.py says which ones teach); users: user_key + any columns.
+    Raises DatasetInvalid, DatasetTooSmall.
     """
     config = config or DatasetConfig()
     items = _sort_by_key(items, "item_key")
+    _require_finite_vectors(items)
     users = _sort_by_key(users, "user_key")
     events = _index_events(_read_interactions(interactions), items, users)
     num_given, num_users_given = events.height, events["user_index"].n_unique()
@@ -236,12 +238,23 @@ def _sort_by_key(frame: pl.DataFrame, key: str) -> pl.DataFrame:
     return frame
 
 
+def _require_finite_vectors(items: pl.DataFrame) -> None:
+    """Raises DatasetInvalid where a given item vector has another length than the others or holds NaN or infinity."""
+    if "vector" not in items.columns:
+        return
+    given = items["vector"].drop_nulls().to_list()
+    if len({len(vector) for vector in given}) > 1 or not all(np.isfinite(vector).all() for vector in given):
+        raise DatasetInvalid("Item vectors must all have the same length and be finite numbers.")
+
+
 def _read_interactions(frame: pl.DataFrame) -> pl.DataFrame:
     """Check and cast the columns; times become Unix seconds, a missing weight becomes 1."""
     missing = sorted({"user_key", "item_key", "action", "occurred_at"} - set(frame.columns))
     if missing:
         raise DatasetInvalid("Interactions lack the columns %(columns)s.", columns=", ".join(missing))
     is_datetime = isinstance(frame.schema["occurred_at"], pl.Datetime)
+    if frame.schema["occurred_at"].is_float() and not frame["occurred_at"].fill_null(0).is_finite().all():
+        raise DatasetInvalid("Every interaction needs a time; some are not numbers.")
     time = pl.col("occurred_at").dt.epoch("s") if is_datetime else pl.col("occurred_at")
     weight = pl.col("weight") if "weight" in frame.columns else pl.lit(1.0)
     frame = frame.select(

@@ -13,8 +13,7 @@ import numpy as np
 from modeling.histories import History, Int16Array, Int32Array, Int64Array
 
 NUM_GAP_BUCKETS = 32
-HOURS_PER_WEEK = 168
-SECONDS_PER_HOUR = 3600
+SECONDS_PER_WEEK = 7 * 86_400
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ INTERESTS = f"""FROM audience_event
     WHERE tenant_id = %(tenant)s AND item_id IS NOT NULL AND kind = ANY(%(kinds)s)
       AND contact_id IN ({ALLOWED_CONTACTS})"""
 """SQL of the events that may teach a next-item model; takes `kinds`."""
-_ITEM_FIELDS = "id, kind, category, author, array_to_string(tags, ',')"
+_ITEM_FIELDS = "id, kind, category, author, array_to_string(tags, ','), price_fen"
 _ITEMS = "FROM catalog_item WHERE tenant_id = %(tenant)s"
 
 
@@ -62,7 +62,7 @@ class NextItemFrames:
     interactions: pl.DataFrame
     """user_key, item_key, action, occurred_at (Unix seconds), weight; by user and time."""
     items: pl.DataFrame
-    """item_key, kind, category, author, tags: the whole catalogue."""
+    """item_key, kind, category, author, tags, price_fen: the whole catalogue."""
     users: pl.DataFrame
     """user_key of everybody who occurs; nothing else about them is needed, so nothing else is taken."""
 
@@ -75,7 +75,9 @@ def next_item_frames() -> NextItemFrames:
         {"user_key": pl.Int64, "item_key": pl.Int64, "action": pl.Int16, "occurred_micros": pl.Int64},
     )
     text_columns = dict.fromkeys(("kind", "category", "author", "tags"), pl.String)
-    items = read_frame(f"SELECT {_ITEM_FIELDS} {_ITEMS}", {}, {"item_key": pl.Int64, **text_columns})
+    items = read_frame(
+        f"SELECT {_ITEM_FIELDS} {_ITEMS}", {}, {"item_key": pl.Int64, **text_columns, "price_fen": pl.Int64}
+    )
     events = events.join(items, on="item_key", how="semi").sort("user_key", "occurred_micros", "item_key", "action")
     weights = {int(kind): weight for kind, weight in INTEREST_WEIGHTS.items()}
     interactions = events.select(

@@ -103,6 +103,25 @@ _NEXT_ITEM = (
         _("Share of signals hidden while training, against learning by heart."), 0.0, 0.8,
         search=between(0.0, 0.6), also=_OTHERS,
     ),
+    Hyperparameter(
+        "week_parts", "transformer", _("Parts of the week"),
+        _("Tells apart when in the week acts happen: 0 does not, 7 by day, 168 by hour."), 0, 168, also=_OTHERS,
+    ),
+    Hyperparameter(
+        "id_dropout", "transformer", _("Hidden items"),
+        _("Share of items known by category, author and tags only at each step, so that new items can be ranked."),
+        0.0, 0.9, search=between(0.0, 0.3), also=_OTHERS,
+    ),
+    Hyperparameter(
+        "action_weight", "transformer", _("Weight of the act"),
+        _("How much predicting what a follower does with the next item counts beside which item it is."), 0.0, 2.0,
+        also=_OTHERS,
+    ),
+    Hyperparameter(
+        "max_full_items", "trainer", _("Items learnt in full"),
+        _("Larger catalogues are learnt from a sample of items at each step."), 10, 1_000_000,
+    ),
+    Hyperparameter("num_negatives", "trainer", _("Sampled items"), _("Size of that sample."), 16, 65536),
 )  # fmt: skip
 _ENGAGEMENT = (
     Hyperparameter(

@@ -22,8 +22,8 @@ class SequenceConfig(JsonConfig):
     """Newest events of a history that are read."""
     dropout: float = 0.1
     """Share of activations dropped in training."""
-    has_hours: bool = False
-    """Read the hour of the week of each event."""
+    week_parts: int = 0
+    """Read in which of so many equal parts of the week each event fell: 0 = not read, 7 = days, 168 = hours (UTC)."""
     has_content: bool = True
     """Read what is known of items (kind, category, author, tags, price, vectors), so that new ones can be ranked."""
     id_dropout: float = 0.1

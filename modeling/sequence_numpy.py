@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modeling.artifacts import Arrays, Artifact, load_artifact
-from modeling.event_inputs import HOURS_PER_WEEK, SECONDS_PER_HOUR, EventInputs
+from modeling.event_inputs import SECONDS_PER_WEEK, EventInputs
 from modeling.explanations import explain_by_removal
 from modeling.histories import FloatArray, History, Int16Array, Int32Array, Int64Array
 from modeling.sequence_configs import CONFIGS, SequenceConfig
@@ -121,8 +121,9 @@ class SequenceRecommender:
         x_BTD += weights["actions.weight"][np.stack([one.actions_T for one in inputs])]
         x_BTD += weights["gaps.weight"][np.stack([one.gaps_T for one in inputs])]
         times_BT = np.stack([one.times_T for one in inputs])
-        if self.config.has_hours:
-            x_BTD += weights["hours.weight"][times_BT // SECONDS_PER_HOUR % HOURS_PER_WEEK]
+        if self.config.week_parts:
+            parts_BT = times_BT % SECONDS_PER_WEEK * self.config.week_parts // SECONDS_PER_WEEK
+            x_BTD += weights["week.weight"][parts_BT]
         return self.norm("final_norm", self.body(x_BTD, times_BT))
 
     def linear(self, name: str, x: FloatArray) -> FloatArray:

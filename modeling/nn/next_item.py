@@ -1,7 +1,7 @@
 """What every next-item network shares: how events are read, how items are scored. Pure torch, no site, no loop.
 
 Shapes in names: B users (or windows), T events, D width, N items.
-Inputs are item + action + log-bucketed time gap (+ hour of the week); one item table serves input and output (SASRec,
+Inputs are item + action + log-bucketed time gap (+ part of the week); one item table serves input and output (SASRec,
 Kang and McAuley 2018). Rows are padded on the right: every body is causal, so real events never see padding and no
 other mask is needed.
 """
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from modeling.event_inputs import HOURS_PER_WEEK, NUM_GAP_BUCKETS, SECONDS_PER_HOUR
+from modeling.event_inputs import NUM_GAP_BUCKETS, SECONDS_PER_WEEK
 from modeling.item_content import ItemContent
 from modeling.nn.content import ContentTower
 from modeling.sequence_configs import SequenceConfig
@@ -41,7 +41,7 @@ class NextItemNet(nn.Module):
         super().__init__()
         self.config = config
         self.content: ContentTower | None = None
-        self.hours = nn.Embedding(HOURS_PER_WEEK, config.width) if config.has_hours else None
+        self.week = nn.Embedding(config.week_parts, config.width) if config.week_parts else None
         self.action_head = (
             nn.Linear(2 * config.width, num_actions) if num_actions > 1 and config.action_weight else None
         )
@@ -70,8 +70,9 @@ class NextItemNet(nn.Module):
         """x_BTD: what the body gets to see of each event."""
         x_BTD = functional.embedding(events.items_BT, items_ND) * self.config.width**0.5
         summed_BTD: Tensor = x_BTD + self.actions(events.actions_BT) + self.gaps(events.gaps_BT)
-        if self.hours is not None:
-            summed_BTD = summed_BTD + self.hours(events.times_BT // SECONDS_PER_HOUR % HOURS_PER_WEEK)
+        if self.week is not None:
+            parts_BT = events.times_BT % SECONDS_PER_WEEK * self.config.week_parts // SECONDS_PER_WEEK
+            summed_BTD = summed_BTD + self.week(parts_BT)
         return summed_BTD
 
     def body(self, x_BTD: Tensor, events: EventBatch) -> Tensor:

@@ -27,6 +27,33 @@ ROWS = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("at", [float("nan"), float("inf")])
+def test_times_that_are_no_numbers_are_refused(tmp_path: Path, at: float) -> None:
+    frame = make_interactions(ROWS).with_columns(pl.col("occurred_at").cast(pl.Float64))
+    frame = frame.with_columns(
+        pl.when(pl.col("occurred_at") == 300).then(at).otherwise("occurred_at").alias("occurred_at")
+    )
+    with pytest.raises(DatasetInvalid, match="not numbers"):
+        write_dataset(tmp_path / "ds", frame, ITEMS, USERS)
+    assert not (tmp_path / "ds").exists()
+
+
+@pytest.mark.parametrize("vector", [[float("nan"), 1.0], [float("inf"), 1.0], [1.0]])
+def test_item_vectors_that_are_no_vectors_are_refused(tmp_path: Path, vector: list[float]) -> None:
+    items = ITEMS.with_columns(pl.Series("vector", [vector, [1.0, 0.0], None, None, None], dtype=pl.List(pl.Float32)))
+    with pytest.raises(DatasetInvalid, match="same length"):
+        write_dataset(tmp_path / "ds", make_interactions(ROWS), items, USERS)
+
+
+def test_item_vectors_are_part_of_the_version(tmp_path: Path) -> None:
+    versions = set()
+    for place, vector in enumerate(([1.0, 0.0], [0.0, 1.0])):
+        items = ITEMS.with_columns(pl.Series("vector", [vector, None, None, None, None], dtype=pl.List(pl.Float32)))
+        versions.add(write_dataset(tmp_path / str(place), make_interactions(ROWS), items, USERS).version)
+        assert load_dataset(tmp_path / str(place)).items["vector"].drop_nulls().to_list() == [vector]
+    assert len(versions) == 2
+
+
 def test_sequences_are_sorted_indexed_and_short_users_dropped(tmp_path: Path) -> None:
     info = write_dataset(tmp_path / "ds", make_interactions(ROWS[::-1]), ITEMS, USERS)
     dataset = load_dataset(tmp_path / "ds")

@@ -91,8 +91,8 @@ def test_consent_for_another_purpose_changes_nothing(anna, book):
 def test_the_whole_catalogue_comes_with_any_text(anna, book, lamp):
     rows = extract.next_item_frames().items.rows()
     assert rows == [
-        (book.pk, "article", '含"引号",逗号\n换行', "", "a,b"),
-        (lamp.pk, "product", "", "", ""),
+        (book.pk, "article", '含"引号",逗号\n换行', "", "a,b", None),
+        (lamp.pk, "product", "", "", "", None),
     ]
 
 

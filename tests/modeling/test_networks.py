@@ -28,7 +28,7 @@ DEBUG: dict[str, SequenceConfig] = {family: config.debug() for family, config in
 CONTENT = ItemContent(np.arange(NUM_ITEMS) % 4, np.arange(NUM_ITEMS), 4, np.eye(NUM_ITEMS, 3, dtype=np.float32))
 WIDE = {
     family: config.from_dict(
-        {"width": 16, "num_blocks": 3, "max_events": 12, "has_hours": True} | ({"num_heads": 4} if heads else {})
+        {"width": 16, "num_blocks": 3, "max_events": 12, "week_parts": 168} | ({"num_heads": 4} if heads else {})
     )
     for family, config in CONFIGS.items()
     for heads in ["num_heads" in config.__dataclass_fields__]
