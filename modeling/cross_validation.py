@@ -18,10 +18,22 @@ from modeling.calibration import stratified_folds
 from modeling.engagement_datasets import PARTS, EngagementDataset
 from modeling.errors import DatasetTooSmall
 from modeling.histories import Int64Array
+from modeling.ranking_datasets import RankingDataset
+from modeling.splits import FIRST_FOLD_QUANTILE
 from modeling.trials import LEFT_OUT
 
 FoldMetrics = Mapping[str, Mapping[str, float]]
 """Model kind -> metric -> value, as one fold measured it."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One fold of a cross-validation."""
+
+    number: int
+    """From 0."""
+    num_folds: int
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,17 @@ def fold_rows(dataset: EngagementDataset, fold: int, num_folds: int, seed: int) 
     parts = np.full(num_folds, PARTS.index("train"), np.int8)
     parts[fold], parts[(fold + 1) % num_folds] = PARTS.index("test"), PARTS.index("valid")
     parts_R[is_open_R] = parts[folds_R]
+    return replace(dataset, parts_R=parts_R)
+
+
+def fold_exposures(dataset: RankingDataset, fold: int, num_folds: int) -> RankingDataset:
+    """A walk through time over the exposures before the test: what is older teaches, then one window each."""
+    is_open_R = dataset.parts_R != PARTS.index("test")
+    cuts = np.linspace(FIRST_FOLD_QUANTILE, 1.0, num_folds + 2)[fold : fold + 3]
+    times_R = dataset.shown_micros_R
+    edges = np.quantile(times_R[is_open_R], cuts, method="higher")
+    parts_R = np.searchsorted(edges, times_R, side="right").astype(np.int8)
+    parts_R[~is_open_R] = LEFT_OUT
     return replace(dataset, parts_R=parts_R)
 
 

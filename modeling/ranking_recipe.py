@@ -14,12 +14,13 @@ from django.conf import settings
 from django.utils.translation import gettext_noop as _
 
 from modeling import ranking_extract, readiness
+from modeling.cross_validation import Fold, fold_exposures
 from modeling.errors import ConfigInvalid
 from modeling.hyperparameters import changed, read_settings
 from modeling.models import Purpose, Study, TrainingRun
 from modeling.progress import OnProgress, ShouldStop
 from modeling.ranking_config import FAMILIES, RankingConfig
-from modeling.ranking_datasets import RankingDatasetConfig, load_ranking_dataset, write_ranking_dataset
+from modeling.ranking_datasets import RankingDataset, RankingDatasetConfig, load_ranking_dataset, write_ranking_dataset
 from modeling.ranking_extract import RankingFrames
 from modeling.readiness import Readiness
 from modeling.trials import Fit, Sample, fit_ranking
@@ -61,10 +62,20 @@ class RankingRecipe:
         return info.version, {name: value for name, value in info.to_dict().items() if name not in hidden}
 
     def fit(self, dataset: Path, directory: Path, on_progress: OnProgress, should_stop: ShouldStop) -> Outcome:
+        return self._fit(load_ranking_dataset(dataset), directory, on_progress, should_stop)
+
+    def fit_fold(
+        self, dataset: Path, fold: Fold, directory: Path, on_progress: OnProgress, should_stop: ShouldStop
+    ) -> Outcome:
+        loaded = fold_exposures(load_ranking_dataset(dataset), fold.number, fold.num_folds)
+        return self._fit(loaded, directory, on_progress, should_stop)
+
+    def _fit(
+        self, loaded: RankingDataset, directory: Path, on_progress: OnProgress, should_stop: ShouldStop
+    ) -> Outcome:
         from modeling.ranking_pipeline import fit_ranking_models  # torch
         from modeling.recipes import Outcome
 
-        loaded = load_ranking_dataset(dataset)
         fitted = fit_ranking_models(loaded, self.config, directory, on_progress, should_stop)
         return Outcome(fitted.versions, fitted.verdict.to_dict(), fitted.serving_kind)
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_noop as _
 
 from modeling import datasets, engagement_extract, extract, readiness
 from modeling.configs import JsonConfig
-from modeling.cross_validation import fold_rows
+from modeling.cross_validation import Fold, fold_rows
 from modeling.datasets import DatasetConfig
 from modeling.engagement_config import CHOICES as ENGAGEMENT_CHOICES
 from modeling.engagement_config import FAMILIES as ENGAGEMENT_NETS
@@ -62,16 +62,6 @@ class Outcome:
     """The model that should serve."""
     split: str = ""
     """The split that everything was measured on, where there are several."""
-
-
-@dataclass(frozen=True)
-class Fold:
-    """One fold of a cross-validation."""
-
-    number: int
-    """From 0."""
-    num_folds: int
-    seed: int
 
 
 class Recipe(Protocol):

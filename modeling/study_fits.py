@@ -11,11 +11,11 @@ from typing import Any
 
 from django.utils.translation import gettext_noop as _
 
-from modeling.cross_validation import summarise
+from modeling.cross_validation import Fold, summarise
 from modeling.learning_curve import MIN_SIZES, forecast
 from modeling.models import Trial
 from modeling.progress import OnProgress, ShouldStop
-from modeling.recipes import Fold, Outcome, Recipe
+from modeling.recipes import Outcome, Recipe
 from modeling.study_jobs import Bench, FitOne
 from modeling.training_jobs import explained
 from modeling.trials import CURVE_METRICS, Fit, Sample
@@ -76,7 +76,10 @@ def cross_validate(bench: Bench) -> None:
 
 
 def _metrics_of(outcome: Outcome) -> dict[str, Any]:
-    return {version.kind: version.metrics["test"] for version in outcome.versions}
+    return {
+        version.kind: {name: value for name, value in version.metrics["test"].items() if isinstance(value, float)}
+        for version in outcome.versions
+    }
 
 
 def _make_fits(bench: Bench, planned: Sequence[dict[str, Any]], fit_of: Any) -> None:

@@ -165,9 +165,13 @@ class _Attempt:
 
 
 def _finite(metrics: dict[str, Any]) -> dict[str, Any]:
-    """Without the numbers that JSON lacks: what could not be measured, like the AUC of one class."""
+    """The numbers only, without those that JSON lacks: what could not be measured, like the AUC of one class."""
     nested = {name: _finite(value) if isinstance(value, dict) else value for name, value in metrics.items()}
-    return {name: value for name, value in nested.items() if isinstance(value, dict) or math.isfinite(value)}
+    return {name: value for name, value in nested.items() if isinstance(value, dict) or _is_number(value)}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def study_directory(study: Study) -> Path:

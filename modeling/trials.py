@@ -49,7 +49,7 @@ OBJECTIVES: dict[str, Objective] = {
     "ranking": Objective("weighted_uauc"),
 }
 """Purpose -> what its models are chosen by."""
-CURVE_METRICS = {"next_item": "ndcg_at_10", "engagement": "auc"}
+CURVE_METRICS = {"next_item": "ndcg_at_10", "engagement": "auc", "ranking": "weighted_uauc"}
 """Purpose -> what a learning curve shows: between 0 and 1, higher is better."""
 
 
@@ -125,9 +125,11 @@ def fit_ranking(
     """Fit the first network of `config` on the exposures of all contacts or a sample of them; everybody is measured."""
     from modeling.training_ranking import train_family
 
-    dataset = dataset if sample is None else restrict_contacts(dataset, sample)
+    if sample is not None:
+        dataset = restrict_contacts(dataset, sample)
+        config = replace(config, trainer=replace(config.trainer, seed=sample.seed))
     trained = train_family(config.families[0], dataset, config, directory, on_progress, should_stop)
-    return _fit_of(trained.curve, trained.best_epoch, trained.elapsed_seconds)
+    return _fit_of(trained.curve, trained.best_epoch)
 
 
 def restrict_contacts(dataset: RankingDataset, sample: Sample) -> RankingDataset:

@@ -6,12 +6,13 @@ import pytest
 from audience.models import Consent, Contact
 from catalog.models import Item
 from common.errors import NotEnoughData
-from modeling import ranking_extract, readiness, runs, versions
+from modeling import ranking_extract, readiness, runs, studies, versions
 from modeling.errors import ConfigInvalid
 from modeling.models import ModelVersion, TrainingRun
 from modeling.rankers import load_ranker
 from modeling.ranking_acts import CODES
 from tests.modeling.behaviour import fill, fill_showings, work
+from tests.modeling.test_studies import work as finish
 
 NEW = "/b/brand/models/new/?purpose=ranking"
 
@@ -89,3 +90,18 @@ def test_the_form_starts_a_run(as_owner, enough):
     run = TrainingRun.objects.get()
     assert response.headers["Location"] == f"/b/brand/models/runs/{run.code}/"
     assert (run.purpose, run.config["families"], run.config["network"]["width"]) == ("ranking", ["din"], 8)
+
+
+def test_rankers_are_cross_validated_through_time(enough, by):
+    study = finish(studies.start(studies.plan_cross_validation("ranking", "debug", num_folds=3), by))
+    assert study.job.state == "succeeded", study.job.error_template
+    trials = list(study.trials.all())
+    assert [trial.settings["fold"] for trial in trials] == [0, 1, 2]
+    assert all("weighted_uauc" in metrics for trial in trials for metrics in trial.metrics.values())
+    assert study.result["summary"]["act_rates"]["weighted_uauc"]["num_folds"] == 3
+
+
+def test_a_ranker_is_tried_by_its_validation_stage(enough, by):
+    study = finish(studies.start(studies.plan_search("ranking", "debug", names=["learning_rate"], num_trials=2), by))
+    assert [trial.state for trial in study.trials.all()] == ["complete", "complete"]
+    assert study.trials.first().value == max(value for _step, value in study.trials.first().steps)

@@ -5,7 +5,7 @@ from django.test import Client
 
 from accounts.tenancy import tenant_scope
 from modeling import studies
-from modeling.models import Study, TrainingRun
+from modeling.models import Purpose, Study, TrainingRun
 from tests.modeling.behaviour import fill_engagement
 from tests.modeling.test_studies import work
 
@@ -39,7 +39,7 @@ def test_every_kind_can_be_begun_from_the_pages(english, table):
     page = text(english.get(STUDIES)) + text(english.get("/b/brand/models/new/?purpose=engagement"))
     for kind in Study.Kind.values:
         assert f"{NEW}{kind}/" in page
-        for purpose in ("next_item", "engagement"):
+        for purpose in Purpose.values:
             assert english.get(f"{NEW}{kind}/?purpose={purpose}").status_code == 200
     assert "/b/brand/models/studies/" in text(english.get("/b/brand/models/"))
 
