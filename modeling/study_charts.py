@@ -73,7 +73,7 @@ def forecast_chart(study: Study, trials: Sequence[Trial]) -> dict[str, Any]:
     marks = [{"xAxis": full, "name": _("all data")}, {"xAxis": 2 * full, "name": _("twice")}]
     series: list[dict[str, Any]] = [
         {"type": "line", "data": _pairs(sizes, said["lows"]), **hidden},
-        {"type": "line", "name": _("95 % interval"), "data": _pairs(sizes, band), **hidden,
+        {"type": "line", "name": _("interval (95 %)"), "data": _pairs(sizes, band), **hidden,
          "areaStyle": {"opacity": 0.18}},
         {"type": "line", "name": _("forecast"), "data": _pairs(sizes, said["values"]), "symbol": "none",
          "markLine": {"symbol": "none", "label": {"formatter": "{b}"}, "data": marks}},
@@ -81,7 +81,7 @@ def forecast_chart(study: Study, trials: Sequence[Trial]) -> dict[str, Any]:
     ]  # fmt: skip
     options = _axes(_("followers"), metric_label(study.purpose, study.result["metric"]), series)
     options["xAxis"] |= {"type": "log", "min": sizes[0], "max": sizes[-1]}
-    options["legend"]["data"] = [_("95 % interval"), _("forecast"), _("small fits")]
+    options["legend"]["data"] = [_("interval (95 %)"), _("forecast"), _("small fits")]
     return options
 
 
