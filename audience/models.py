@@ -253,6 +253,52 @@ class Event(models.Model):
         return f"{self.occurred_at:%F %T} {self.contact_id} {EventKind(self.kind).word} {self.item_id}"
 
 
+class Sentiment(TenantModel):
+    """The tone of one comment or message: what a model or a person said of it. Written by modeling/sentiments.py.
+
+    It belongs to the event with the same source key and goes when that goes.
+    """
+
+    class Tone(models.TextChoices):
+        NEGATIVE = "negative", _("Negative")
+        NEUTRAL = "neutral", _("Neutral")
+        POSITIVE = "positive", _("Positive")
+
+    class Origin(models.TextChoices):
+        MODEL = "model", _("Modelled")
+        PERSON = "person", _("Labelled by a person")
+
+    source_key = models.UUIDField()
+    occurred_at = models.DateTimeField()
+    contact = TenantForeignKey(Contact, on_delete=models.CASCADE, related_name="sentiments")
+    item = TenantForeignKey(Item, null=True, on_delete=models.CASCADE, related_name="sentiments")
+    text_key = models.UUIDField()
+    """Digest of the text; equal texts have equal keys."""
+    tone = models.CharField(max_length=8, choices=Tone.choices)
+    probability = models.FloatField()
+    """How sure the model is; 1 when a person said so."""
+    origin = models.CharField(max_length=6, choices=Origin.choices)
+    said_by = models.CharField(max_length=16, blank=True)
+    """Code of the model."""
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "source_key"], name="sentiment_once"),
+            models.CheckConstraint(
+                condition=models.Q(tone__in=["negative", "neutral", "positive"]), name="sentiment_tone_known"
+            ),
+            models.CheckConstraint(condition=models.Q(origin__in=["model", "person"]), name="sentiment_origin_known"),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "tone", "-occurred_at"], name="sentiment_newest"),
+            models.Index(fields=["tenant", "text_key"], name="sentiment_text"),
+            models.Index(fields=["tenant", "item"], name="sentiment_item"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source_key}: {self.tone} {self.probability:.2f}"
+
+
 class Engagement(TenantModel):
     """One row of the field's wide table: what a contact did in all, and whether it converted (`label`)."""
 

@@ -65,6 +65,12 @@ def _delete_events(batch: Import) -> None:
         return
     with connection.cursor() as cursor:
         cursor.execute(
+            "DELETE FROM audience_sentiment s USING audience_event e WHERE e.tenant_id = %(tenant)s "
+            "AND e.batch_id = %(batch)s AND e.occurred_at BETWEEN %(first)s AND %(last)s "
+            "AND s.tenant_id = e.tenant_id AND s.source_key = e.source_key",
+            {**_values(batch), "first": batch.first_event_at, "last": batch.last_event_at},
+        )
+        cursor.execute(
             "WITH gone AS (DELETE FROM audience_event WHERE tenant_id = %(tenant)s AND batch_id = %(batch)s "
             "AND occurred_at BETWEEN %(first)s AND %(last)s RETURNING tenant_id, source_key) "
             "DELETE FROM audience_event_key k USING gone "

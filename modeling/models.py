@@ -7,7 +7,19 @@ from django.utils.translation import pgettext_lazy
 from accounts.models import Job
 from accounts.tenancy import TenantForeignKey, TenantModel
 from common.text import new_code
+from modeling.content_models import ContentModel, LabelledPicture, SentimentLabel, Suggestion
 
+__all__ = [
+    "ContentModel",
+    "Dataset",
+    "LabelledPicture",
+    "ModelVersion",
+    "Purpose",
+    "SentimentLabel",
+    "Suggestion",
+    "TrainingPoint",
+    "TrainingRun",
+]
 
 class Purpose(models.TextChoices):
     """What a model is for; one version per purpose is live."""
