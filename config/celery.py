@@ -29,6 +29,7 @@ app.conf.beat_schedule = {
     "delete-disconnected-accounts": {"task": "connectors.tasks.delete_disconnected", "schedule": 3600.0},
     "keep-accounts-in-sync": {"task": "connectors.tasks.keep_up", "schedule": 300.0},
     "start-simple-after-imports": {"task": "modeling.tasks.start_simple_after_imports", "schedule": 5.0},
+    "read-new-content": {"task": "modeling.tasks.read_new_content", "schedule": 300.0},
     "score-stale-tenants": {"task": "recommendations.tasks.score_stale_tenants", "schedule": 60.0},
     "refresh-trends": {"task": "recommendations.tasks.refresh_trends", "schedule": 60.0},
 }

@@ -160,6 +160,10 @@ WHITENOISE_USE_FINDERS = DEBUG
 MODEL_DIR = Path(env.str("MODEL_DIR", default=str(STATE_DIR / "models")))
 """Datasets, checkpoints and model versions; on one machine a folder, on several a shared file system."""
 MODEL_CACHE_TENANTS = env.int("MODEL_CACHE_TENANTS", default=64)
+TEXT_ENCODER_DIR = env.str("TEXT_ENCODER_DIR", default="")
+"""Directory of a pretrained text encoder (config.json, vocab.txt, model.safetensors); item vectors use it."""
+IMAGE_ENCODER_DIR = env.str("IMAGE_ENCODER_DIR", default="")
+"""Directory of a pretrained picture encoder (the vision tower of a CLIP)."""
 TRAINING_THREADS = env.int("TRAINING_THREADS", default=2)
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=2 * 1024**3)
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("REQUEST_MAX_BYTES", default=5 * 1024**2)

@@ -3,7 +3,8 @@
 from celery import shared_task
 
 from accounts.jobs import Lease, job_task
-from modeling import runs, studies, study_jobs, training_jobs
+from modeling import content_jobs, runs, studies, study_jobs, training_jobs
+from modeling.content_runs import APPLY_TASK, FIT_TASK
 from modeling.runs import DEEP_TASK, SIMPLE_TASK
 
 
@@ -29,3 +30,21 @@ def study(lease: Lease) -> None:
 def start_simple_after_imports() -> int:
     """Beat calls this every few seconds, so that a brand has recommendations right after an upload."""
     return runs.start_simple_after_imports()
+
+
+@job_task(FIT_TASK)
+def fit_content(lease: Lease) -> None:
+    """Fit a content model."""
+    content_jobs.fit(lease)
+
+
+@job_task(APPLY_TASK)
+def apply_content(lease: Lease) -> None:
+    """Have the content models in use read items and comments."""
+    content_jobs.apply(lease)
+
+
+@shared_task(name="modeling.tasks.read_new_content", ignore_result=True)
+def read_new_content() -> int:
+    """Beat calls this every few minutes, so that new comments get their tone."""
+    return content_jobs.start_where_unread()

@@ -2,10 +2,23 @@
 
 from django.urls import path
 
-from modeling import study_views, views
+from modeling import content_views, study_views, views
 
 app_name = "modeling"
 urlpatterns = [
+    path("content/", content_views.show_content, name="content"),
+    path("content/fit/", content_views.fit_content, name="fit_content"),
+    path("content/model/<slug:code>/", content_views.show_content_model, name="content_model"),
+    path("content/cancel/<slug:code>/", content_views.act_on_content_model, {"deed": "cancel"}, name="cancel_content"),
+    path("content/retry/<slug:code>/", content_views.act_on_content_model, {"deed": "retry"}, name="retry_content"),
+    path("content/use/<slug:code>/", content_views.act_on_content_model, {"deed": "use"}, name="use_content"),
+    path("content/suggestions/", content_views.show_suggestions, name="suggestions"),
+    path("content/suggestions/decide/", content_views.decide_suggestions, name="decide_suggestions"),
+    path("content/suggestions/undo/<int:suggestion_id>/", content_views.undo_suggestion, name="undo_suggestion"),
+    path("content/item/<path:external_id>/", content_views.show_item_content, name="item_content"),
+    path("content/sentiment/", content_views.show_sentiment, name="sentiment"),
+    path("content/labels/", content_views.label_texts, name="labels"),
+    path("content/pictures/", content_views.show_pictures, name="pictures"),
     path("", views.show_home, name="runs"),
     path("new/", views.start_run, name="new_run"),
     path("runs/<slug:code>/", views.show_run, name="run"),

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from modeling.histories import FloatArray, History, Int32Array, Int64Array, index_of
 from modeling.item_knn import ItemKnnRecommender
+from modeling.item_likeness import ItemVectors
 from modeling.models import ModelVersion
 from recommendations import trends
 from recommendations.item_tables import ItemTable
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 NEW_FOR = timedelta(days=14)
 NEWEST_CONSIDERED = 100
+LEAST_LIKENESS = 0.2
+"""Items whose vectors are less alike than this have nothing to do with each other."""
 _BLOCK = 128
 _NEVER = np.float32(-np.inf)
 
@@ -155,6 +158,14 @@ def by_content(likes_K: Int32Array, among: Int64Array, ask: Ask, table: ItemTabl
     order = np.lexsort((-table.born_N[among], -overlap))
     best = order[overlap[order] > 0][: ask.depth]
     return Ranking("content", among[best].astype(np.int32), overlap[best].astype(np.float32))
+
+
+def by_likeness(vectors: ItemVectors, item_id: int, among: Int64Array, ask: Ask, table: ItemTable) -> Ranking:
+    """Of the items `among`, those whose text, picture and features are most like the item's, by their vectors' cosine."""
+    cosines = vectors.likeness(item_id, table.ids_N[among])
+    order = np.argsort(-cosines, kind="stable")
+    best = order[cosines[order] >= LEAST_LIKENESS][: ask.depth]
+    return Ranking("content", among[best].astype(np.int32), cosines[best].astype(np.float32))
 
 
 def unknown_new_items(served: ServedModel | None, ask: Ask, table: ItemTable) -> Int64Array:

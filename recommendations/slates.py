@@ -23,6 +23,7 @@ from catalog.models import Item
 from catalog.pictures import address
 from common.errors import BadInput
 from common.translation import translated
+from modeling import item_likeness
 from modeling.histories import History
 from modeling.models import ModelVersion
 from recommendations import histories, portraits, ranking_scores, rankings, serving
@@ -177,7 +178,7 @@ def _answer(showroom: Showroom, ask: Ask) -> Slate:
 
 
 def similar(item: Item, num_items: int = 10) -> Slate:
-    """What goes with the item: what people turn to before and after it, then items on the same subject."""
+    """What goes with the item: what people turn to before and after it, then items whose content is alike, then same subject."""
     ask = replace(_ask(num_items, (), timezone.now()), banned=frozenset({item.pk}))
     showroom = serving.enter()
     table, draft = showroom.table, Draft(showroom.table, ask.num_items)
@@ -185,6 +186,9 @@ def similar(item: Item, num_items: int = 10) -> Slate:
     if served is not None and served.item_knn is not None:
         draft.take(rankings.by_neighbours(served, served.item_knn, item.pk, ask, table), ask.num_items, is_capped=False)
     among = rankings.not_banned(table.newest_first, ask, table)
+    vectors = item_likeness.current()
+    if vectors is not None:
+        draft.take(rankings.by_likeness(vectors, item.pk, among, ask, table), draft.num_open, is_capped=False)
     content = rankings.by_content(table.positions_of([item.pk]), among, ask, table)
     draft.take(content, draft.num_open, is_capped=False)
     return _finish(draft, ask, "", about=item)

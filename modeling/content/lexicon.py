@@ -6,6 +6,10 @@ Stage: features. A text's score is its praise minus its complaints; a negation s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from modeling.content.tokens import split_words
 
@@ -52,3 +56,19 @@ def weak_tone(text: str, rating: float | None = None) -> str:
     if total:
         return POSITIVE if total > 0 else NEGATIVE
     return NEUTRAL if any(word in _QUESTIONS for word in words) else ""
+
+
+@dataclass(frozen=True)
+class WordList:
+    """The word list as a tone model, for brands with too little text to learn from; how sure it is, nobody measured."""
+
+    kind: str = "word_list"
+    classes: tuple[str, ...] = TONES
+
+    def tones(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Shares of belief_N3: the more words agree the surer, half and half where nothing is clear."""
+        totals_N = np.array([score(split_words(text)) for text in texts], np.float64)
+        sure_N = np.minimum(0.5 + 0.15 * np.abs(totals_N), 0.95)
+        rest_N = (1 - sure_N) / 2
+        chosen_N = np.where(totals_N < 0, 0, np.where(totals_N > 0, 2, 1))
+        return np.where(chosen_N[:, None] == np.arange(3), sure_N[:, None], rest_N[:, None])
