@@ -52,6 +52,7 @@ SENTENCES: dict[str, Any] = {
     "tag": gettext_lazy("Tag “%(value)s”"),
     "target": gettext_lazy("Leads to %(value)s"),
     "trial": gettext_lazy("Trial %(value)s"),
+    "values": gettext_lazy("Values: %(value)s"),
     "verified": gettext_lazy("Verified: %(value)s"),
 }
 WORDS: dict[str, Any] = {
@@ -70,6 +71,10 @@ WORDS: dict[str, Any] = {
     "training": pgettext_lazy("detail of a deed", "model training"),
     "next_item": pgettext_lazy("detail of a deed", "next items"),
     "engagement": pgettext_lazy("detail of a deed", "conversion"),
+    "vectors": pgettext_lazy("detail of a deed", "item vectors"),
+    "pictures": pgettext_lazy("detail of a deed", "tags of pictures"),
+    "sentiment": pgettext_lazy("detail of a deed", "tone of texts"),
+    "tags": pgettext_lazy("detail of a deed", "categories and tags"),
     "search": pgettext_lazy("detail of a deed", "search for better settings"),
     "learning_curve": pgettext_lazy("detail of a deed", "forecast for more data"),
     "cross_validation": pgettext_lazy("detail of a deed", "cross-validation"),

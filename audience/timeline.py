@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from audience.kinds import EventKind
-from audience.models import Contact, Event
+from audience.models import Contact, Event, Sentiment
 from catalog.models import Item
 
 PAGE_SIZE = 30
@@ -77,8 +77,17 @@ def of_contact(contact: Contact, group: str = "", after: Place | None = None) ->
         found = found.filter(is_older, occurred_at__lte=after.occurred_at)
     found = found.select_related("item").defer("item__text", "item__attributes").order_by("-occurred_at", "-source_key")
     events = list(found[: PAGE_SIZE + 1])
+    _add_tones(events)
     last = events[PAGE_SIZE - 1] if len(events) > PAGE_SIZE else None
     return TimelinePage(events[:PAGE_SIZE], Place(last.occurred_at, last.source_key) if last else None)
+
+
+def _add_tones(events: list[Event]) -> None:
+    """Give each event that carries a judged text its `sentiment`."""
+    found = Sentiment.objects.filter(source_key__in=[event.source_key for event in events if event.text])
+    tones = {one.source_key: one for one in found}
+    for event in events:
+        event.sentiment = tones.get(event.source_key)  # type: ignore[attr-defined]  # for templates
 
 
 @dataclass(frozen=True)

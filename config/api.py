@@ -31,6 +31,7 @@ from connectors.tracking.api import ContactTokenViewSet
 from connectors.wechat.errors import Refused, TransportFailed
 from modeling.api import DatasetViewSet, RunViewSet, VersionViewSet
 from modeling.study_api import StudyViewSet
+from modeling.content_api import ContentModelViewSet, SentimentViewSet, SuggestionViewSet
 from recommendations.api import ProfileViewSet, RecommendationViewSet
 
 logger = logging.getLogger(__name__)
@@ -112,6 +113,9 @@ router.register("datasets", DatasetViewSet, basename="dataset")
 router.register("runs", RunViewSet, basename="run")
 router.register("studies", StudyViewSet, basename="study")
 router.register("versions", VersionViewSet, basename="version")
+router.register("content-models", ContentModelViewSet, basename="content-model")
+router.register("suggestions", SuggestionViewSet, basename="suggestion")
+router.register("sentiments", SentimentViewSet, basename="sentiment")
 
 predictions: list[URLPattern | URLResolver] = [
     path("contacts/<str:external_id>/token/", ContactTokenViewSet.as_view({"post": "for_contact"})),

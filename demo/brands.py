@@ -33,10 +33,12 @@ from connectors.tracking import keys
 from demo.behaviour import World, build_world, draw_covers
 from demo.files import CONTACTS_FILE, ENGAGEMENT_FILE, EVENTS_FILE, write_contacts, write_engagement, write_events
 from demo.followers import PURPOSES
-from modeling import runs, training_jobs
-from modeling.models import Purpose
+from modeling import content_runs, runs, training_jobs
+from modeling.models import ContentModel, Purpose
 
 JOB_SECONDS = 600
+UNFILED_EVERY = 25
+"""Each so many items nobody has filed yet, so that there is something to suggest."""
 APP_ID = "wx9f1c0demo7a2b3c4d"
 _EVIDENCE = "关注时同意《用户隐私保护指引》"
 _COLUMNS = {CONTACTS_FILE: {"external_id": "用户编号", "openid": "openid"}}
@@ -147,7 +149,9 @@ def _open_brand(plan: Plan, owner: User, viewer: User) -> Tenant:
 def _load_items(world: World, by: Actor) -> None:
     rows = world.items.drop("num_lessons").to_dicts()
     covers = draw_covers(world.catalogue)
-    for row, cover, num_lessons in zip(rows, covers, world.items["num_lessons"], strict=True):
+    for place, (row, cover, num_lessons) in enumerate(zip(rows, covers, world.items["num_lessons"], strict=True)):
+        if place % UNFILED_EVERY == UNFILED_EVERY - 1:
+            row |= {"category": "", "tags": []}
         row["picture"] = pictures.keep_drawing(cover)
         row["attributes"] = {"num_lessons": num_lessons} if num_lessons else {}
     items.upsert(rows, by)
@@ -204,6 +208,8 @@ def _train(tenant: Tenant, plan: Plan, by: Actor, say: Say) -> None:
     if plan.trains_deep:
         with tenant_scope(tenant):
             runs.start(runs.plan(Purpose.NEXT_ITEM), by)
+            for task in (ContentModel.Task.TAGS, ContentModel.Task.SENTIMENT, ContentModel.Task.VECTORS):
+                content_runs.start(task, by)
 
 
 def _finish(tenant: Tenant, job: Job, work: Callable[[Lease], None]) -> None:

@@ -49,8 +49,15 @@ _SCALE = 1000
 class Fitted(Protocol):
     """What a fit brought."""
 
-    kind: str
-    result: dict[str, Any]
+    @property
+    def kind(self) -> str:
+        """The family that did best."""
+        ...
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """Figures for pages, as plain values."""
+        ...
 
     def write(self, directory: Path) -> None:
         """Publish the files."""

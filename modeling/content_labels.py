@@ -22,9 +22,13 @@ KINDS: dict[str, Any] = {
     "item_vectors": gettext_lazy("Item vectors"),
 }
 _TEXTS: dict[str, Any] = {
-    "tags": gettext_lazy("Learns from items that have a category and tags, and suggests them for items that have none."),
+    "tags": gettext_lazy(
+        "Learns from items that have a category and tags, and suggests them for items that have none."
+    ),
     "sentiment": gettext_lazy("Tells complaints from praise in comments and messages, so that nobody is left waiting."),
-    "pictures": gettext_lazy("Learns from labelled pictures what is on them, and suggests tags for items with a picture."),
+    "pictures": gettext_lazy(
+        "Learns from labelled pictures what is on them, and suggests tags for items with a picture."
+    ),
     "vectors": gettext_lazy("Makes new items comparable by what they say and show, before anybody has met them."),
 }
 _ICONS = {"tags": "ti-tags", "sentiment": "ti-mood-smile", "pictures": "ti-photo", "vectors": "ti-vector"}
@@ -65,7 +69,11 @@ def figures_of(model: ContentModel) -> list[tuple[str, str]]:
     if model.kind == "word_list":
         return [(_("Accuracy"), _percent(result.get("word_list_accuracy")))]
     test = result["models"][0]["test"]
-    shown = [(_("Accuracy"), test.get("accuracy")), (_("F1, classes"), test.get("macro_f1")), (_("F1, tags"), test.get("tag_f1"))]
+    shown = [
+        (_("Accuracy"), test.get("accuracy")),
+        (_("F1, classes"), test.get("macro_f1")),
+        (_("F1, tags"), test.get("tag_f1")),
+    ]
     return [(name, _percent(value)) for name, value in shown if value is not None]
 
 
@@ -79,7 +87,9 @@ def rows_of(model: ContentModel) -> list[dict[str, Any]]:
             "macro_f1": _percent(one["test"].get("macro_f1")),
             "tag_f1": _percent(one["test"].get("tag_f1")),
             "tag_precision": _percent(one["test"].get("tag_precision")),
-            "calibration_error": _percent(one["test"].get("calibration_error", one["test"].get("tag_calibration_error"))),
+            "calibration_error": _percent(
+                one["test"].get("calibration_error", one["test"].get("tag_calibration_error"))
+            ),
         }
         for one in model.result.get("models", [])
     ]

@@ -29,12 +29,11 @@ from modeling.content.configs import ContentConfig
 from modeling.content.fitting import fit_pictures, load_classifier
 from modeling.content.targets import make_targets, split_rows
 from modeling.content.vectors import VectorPart, encoded_part
-from modeling.content_models import ContentModel, LabelledPicture
+from modeling.content_models import ContentModel, LabelledPicture, Suggestion
 from modeling.content_runs import path_of
 from modeling.histories import FloatArray
 from modeling.progress import OnProgress, ShouldStop
-from modeling.suggestions import FittedClassifier, ItemRow, add, accept_probable, suggest
-from modeling.suggestions import Suggestion as SuggestionRow
+from modeling.suggestions import FittedClassifier, ItemRow, accept_probable, add, suggest
 
 AT_ONCE = 500
 
@@ -53,7 +52,7 @@ def upload(file: IO[bytes], by: Actor) -> tuple[int, int]:
     """Keep the pictures of a ZIP whose folders are labels; (how many new ones, how many files could not be read)."""
     from hashlib import sha256
 
-    num_new, num_bad = 0, 0
+    num_new, num_bad, num_known = 0, 0, 0
     names: list[str] = []
     try:
         with transaction.atomic():
@@ -65,6 +64,7 @@ def upload(file: IO[bytes], by: Actor) -> tuple[int, int]:
                     continue
                 digest = sha256(small).hexdigest()
                 if LabelledPicture.objects.filter(sha256=digest).exists():
+                    num_known += 1
                     continue
                 names.append(_keep(small))
                 LabelledPicture.objects.create(
@@ -72,11 +72,14 @@ def upload(file: IO[bytes], by: Actor) -> tuple[int, int]:
                 )
                 num_new += 1
             record(by, "upload", "labelled_pictures", str(num_new))
-    except BaseException:
-        for name in names:
-            default_storage.delete(name)
+    except BaseException as error:
+        _delete_files(names)
+        if isinstance(error, pictures.ArchiveUnreadable):
+            raise BadInput(
+                _("This is no ZIP file of pictures in folders, or it unpacks to over 512 MB. Pack it anew, in parts.")
+            ) from error
         raise
-    if not num_new and num_bad:
+    if num_bad and not num_new + num_known:
         raise BadInput(_("No file of the archive is a whole JPEG, PNG, WebP or GIF picture within the limits."))
     return num_new, num_bad
 
@@ -93,8 +96,13 @@ def remove_label(label: str, by: Actor) -> int:
         LabelledPicture.objects.filter(pk__in=[pk for pk, _name in found]).delete()
         if found:
             record(by, "remove", "labelled_pictures", str(len(found)), name=label)
-        transaction.on_commit(lambda: [default_storage.delete(name) for _pk, name in found])
+        transaction.on_commit(lambda: _delete_files([name for _pk, name in found]))
     return len(found)
+
+
+def _delete_files(names: Sequence[str]) -> None:
+    for name in names:
+        default_storage.delete(name)
 
 
 def labels() -> list[tuple[str, int]]:
@@ -114,8 +122,8 @@ def read(model: ContentModel) -> PictureRows:
         pixels = _read(item.picture) if item.category or item.tags else None
         if pixels is not None:
             rows.append((item.external_id, pixels, item.category, item.tags))
-    keys, squares, classes, tags = ([row[place] for row in rows] for place in range(4))
-    return PictureRows(keys, _stack(squares, pictures.SIDE), classes, tags)
+    pixels_NSSC = _stack([row[1] for row in rows], pictures.SIDE)
+    return PictureRows([row[0] for row in rows], pixels_NSSC, [row[2] for row in rows], [row[3] for row in rows])
 
 
 def _read(name: str, side: int = pictures.SIDE) -> NDArray[np.uint8] | None:
@@ -145,7 +153,7 @@ def fit(rows: PictureRows, config: ContentConfig, on_progress: OnProgress, shoul
 def apply(model: ContentModel) -> None:
     """Suggest tags for items that have a picture and no tags; open suggestions of earlier picture models go."""
     classifier = load_classifier(path_of(model))
-    SuggestionRow.objects.filter(state=SuggestionRow.State.OPEN, model__task=model.task).delete()
+    Suggestion.objects.filter(state=Suggestion.State.OPEN, model__task=model.task).delete()
     items = list(Item.objects.exclude(picture="").exclude(state=Item.State.RETIRED).filter(tags=[]).order_by("pk"))
     for start in range(0, len(items), AT_ONCE):
         found = [(item, _read(item.picture)) for item in items[start : start + AT_ONCE]]

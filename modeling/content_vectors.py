@@ -18,8 +18,8 @@ from catalog.models import Item
 from modeling import content_runs
 from modeling.artifacts import Artifact, write_artifact
 from modeling.content.configs import ContentConfig
-from modeling.content_models import ContentModel
 from modeling.content.pictures import SIDE
+from modeling.content_models import ContentModel
 from modeling.content_pictures import picture_vectors, read_squares
 from modeling.histories import FloatArray, Int64Array
 from modeling.progress import OnProgress, ShouldStop, TrainingPoint
@@ -36,7 +36,7 @@ class VectorRows:
     ids_N: Int64Array
     texts: list[str]
     words: list[list[str]]
-    """Kind, category, author, tags and price band."""
+    """Category, author, tags and price band."""
     squares: list[NDArray[np.uint8] | None]
     """Decoded kept pictures; empty when nothing turns pictures into vectors."""
     text_model: Path | None
@@ -66,14 +66,16 @@ def read(model: ContentModel) -> VectorRows:
         ids_N=np.array([item.pk for item in items], np.int64),
         texts=[f"{item.title}\n{item.text[:MAX_TEXT]}" for item in items],
         words=[_words(item) for item in items],
-        squares=read_squares([item.picture for item in items], side) if settings.IMAGE_ENCODER_DIR or picture_model else [],
+        squares=read_squares([item.picture for item in items], side)
+        if settings.IMAGE_ENCODER_DIR or picture_model
+        else [],
         text_model=_files_with_vectors(ContentModel.Task.TAGS),
         picture_model=picture_model,
     )
 
 
 def _words(item: Item) -> list[str]:
-    named = {"kind": item.kind, "category": item.category, "author": item.author}
+    named = {"category": item.category, "author": item.author}
     words = [f"{name}:{value}" for name, value in named.items() if value]
     words += [f"tag:{tag}" for tag in item.tags]
     return words + ([f"price:{int(item.price_fen).bit_length()}"] if item.price_fen else [])
@@ -93,7 +95,11 @@ def fit(rows: VectorRows, config: ContentConfig, on_progress: OnProgress, should
     on_progress(TrainingPoint(stage="simple"))
     parts = [vectors.features_part(rows.words), *_text_parts(rows), *_picture_parts(rows)]
     vectors_ND, has_vector_N = vectors.item_vectors(parts)
-    arrays = {"item_keys_N": rows.ids_N, "vectors_ND": vectors_ND, "has_vector_N": has_vector_N.astype(np.uint8)}
+    arrays: dict[str, NDArray[Any]] = {
+        "item_keys_N": rows.ids_N,
+        "vectors_ND": vectors_ND,
+        "has_vector_N": has_vector_N.astype(np.uint8),
+    }
     result = {
         "kind": KIND,
         "num_items": len(rows.ids_N),

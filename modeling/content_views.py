@@ -10,7 +10,7 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, gettext_noop, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import Can, needs
@@ -55,7 +55,9 @@ def fit_content(request: BrandRequest) -> HttpResponse:
     form = FitForm(request.POST)
     try:
         if not form.is_valid():
-            raise BadInput("Accept without asking from a probability between 0.5 and 1, or leave it empty.")
+            raise BadInput(
+                gettext_noop("Accept without asking from a probability between 0.5 and 1, or leave it empty.")
+            )
         model = content_runs.start(by=request.actor, **form.cleaned_data)
     except FanwiseError as error:
         messages.error(request, explain(error))
@@ -111,7 +113,9 @@ def decide_suggestions(request: BrandRequest) -> HttpResponse:
         num = suggestions.accept(chosen, by)
         text = ngettext("%(num)s suggestion is accepted.", "%(num)s suggestions are accepted.", num)
     messages.success(request, text % {"num": num})
-    return HttpResponseRedirect(request.POST.get("next_page") or brand_url(request, "modeling:suggestions"))
+    if item := request.POST.get("item"):
+        return HttpResponseRedirect(brand_url(request, "catalog:item", item_for(item).external_id))
+    return HttpResponseRedirect(brand_url(request, "modeling:suggestions"))
 
 
 @needs(Can.VIEW, write=Can.EDIT)
@@ -164,7 +168,10 @@ def label_texts(request: BrandRequest) -> HttpResponse:
             if upload is None:
                 sentiments.label(text, tone, request.actor)
             elif (upload.size or 0) > sentiments.MAX_LABEL_BYTES:
-                raise BadInput("The file is larger than %(limit)s MB. Split it.", limit=sentiments.MAX_LABEL_BYTES >> 20)
+                raise BadInput(
+                    gettext_noop("The file is larger than %(limit)s MB. Split it."),
+                    limit=sentiments.MAX_LABEL_BYTES >> 20,
+                )
             else:
                 sentiments.upload_labels(upload.read(), request.actor)
 
@@ -189,7 +196,7 @@ def show_pictures(request: BrandRequest) -> HttpResponse:
             if "remove" in request.POST:
                 content_pictures.remove_label(request.POST["remove"], request.actor)
             elif upload is None:
-                raise BadInput("Choose a ZIP file whose folders are named like the labels.")
+                raise BadInput(gettext_noop("Choose a ZIP file whose folders are named like the labels."))
             else:
                 num, num_bad = content_pictures.upload(upload, request.actor)
                 facts = {"num": num, "bad": num_bad}

@@ -1,7 +1,7 @@
 """The item vectors in use in a brand: whose content is like whose, and rows for the content tower of next-item models.
 
-Stage: prediction. Reads the artifact that modeling/content_vectors.py wrote; NumPy alone. Shapes: N items, M items asked
-for, D width.
+Stage: prediction. Reads the artifact that modeling/content_vectors.py wrote; NumPy alone. Shapes: N items, M items
+asked for, D width.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class ItemVectors:
     has_vector_N: BoolArray
 
     def of(self, item_keys_M: Int64Array) -> tuple[FloatArray, BoolArray]:
-        """(vectors_MD, has_vector_M) of these items in this order: what a next-item model takes for its content tower."""
+        """(vectors_MD, has_vector_M) of these items in this order, as a next-item model's content tower takes it."""
         places_M, is_known_M = index_of(self.item_keys_N, item_keys_M)
         if not len(self.item_keys_N):
             return np.zeros((len(item_keys_M), self.vectors_ND.shape[1]), np.float32), is_known_M

@@ -21,6 +21,7 @@ __all__ = [
     "TrainingRun",
 ]
 
+
 class Purpose(models.TextChoices):
     """What a model is for; one version per purpose is live."""
 

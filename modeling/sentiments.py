@@ -52,8 +52,8 @@ _UPSERT = """INSERT INTO audience_sentiment (tenant_id, source_key, occurred_at,
         probability, origin, said_by)
     SELECT %(tenant)s, event.source_key, event.occurred_at, event.contact_id, event.item_id, said.text_key, said.tone,
         said.probability, said.origin, %(model)s
-    FROM unnest(%(texts)s::text[], %(keys)s::uuid[], %(tones)s::text[], %(probabilities)s::float8[], %(origins)s::text[])
-        AS said(text, text_key, tone, probability, origin)
+    FROM unnest(%(texts)s::text[], %(keys)s::uuid[], %(tones)s::text[], %(probabilities)s::float8[],
+        %(origins)s::text[]) AS said(text, text_key, tone, probability, origin)
     JOIN audience_event AS event ON event.tenant_id = %(tenant)s AND event.kind = ANY(%(kinds)s)
         AND event.text = said.text
     ON CONFLICT (tenant_id, source_key) DO UPDATE SET text_key = excluded.text_key, tone = excluded.tone,
@@ -78,7 +78,7 @@ class FittedWordList:
 def read(model: ContentModel) -> tuple[list[Remark], dict[UUID, str]]:
     """The different texts that may teach, the labelled ones among them, and the labels."""
     labels = {label.text_key: label for label in SentimentLabel.objects.all()}
-    remarks = {}
+    remarks: dict[UUID, Remark] = {}
     with connection.cursor() as cursor:
         cursor.execute(_TEACHING, {"tenant": current_tenant_id(), "kinds": KINDS, "most": MAX_TEXTS})
         for text, rating in cursor.fetchall():
@@ -134,7 +134,7 @@ def _write(model: ContentModel, texts: list[str], labels: dict[UUID, str], speak
     classes, said_NC = speak(texts)
     keys = [text_key(text) for text in texts]
     best = said_NC.argmax(1)
-    params = {
+    params: dict[str, Any] = {
         "tenant": current_tenant_id(),
         "kinds": KINDS,
         "model": model.code,
@@ -165,7 +165,7 @@ def label(text: str, tone: str, by: Actor) -> SentimentLabel:
 
 
 def upload_labels(content: bytes, by: Actor) -> int:
-    """Labels from a CSV with the columns text and tone (negative, neutral or positive; also 差评, 中评, 好评); how many."""
+    """Labels from a CSV with the columns text and tone (negative, neutral, positive; or 差评, 中评, 好评); how many."""
     if len(content) > MAX_LABEL_BYTES:
         raise BadInput(_("The file is larger than %(limit)s MB. Split it."), limit=MAX_LABEL_BYTES >> 20)
     pairs = list(_read_csv(content))

@@ -161,7 +161,7 @@ def by_content(likes_K: Int32Array, among: Int64Array, ask: Ask, table: ItemTabl
 
 
 def by_likeness(vectors: ItemVectors, item_id: int, among: Int64Array, ask: Ask, table: ItemTable) -> Ranking:
-    """Of the items `among`, those whose text, picture and features are most like the item's, by their vectors' cosine."""
+    """Of the items `among`, those whose text, picture and features are most like the item's, by vectors' cosine."""
     cosines = vectors.likeness(item_id, table.ids_N[among])
     order = np.argsort(-cosines, kind="stable")
     best = order[cosines[order] >= LEAST_LIKENESS][: ask.depth]

@@ -178,7 +178,7 @@ def _answer(showroom: Showroom, ask: Ask) -> Slate:
 
 
 def similar(item: Item, num_items: int = 10) -> Slate:
-    """What goes with the item: what people turn to before and after it, then items whose content is alike, then same subject."""
+    """What goes with the item: what people turn to before and after it, then what says, shows and is the like."""
     ask = replace(_ask(num_items, (), timezone.now()), banned=frozenset({item.pk}))
     showroom = serving.enter()
     table, draft = showroom.table, Draft(showroom.table, ask.num_items)

@@ -56,7 +56,5 @@ class ContentConfig(JsonConfig):
 PRESETS = {
     "quick": ContentConfig(families=("text_cnn",), trainer=NetTrainerConfig(max_epochs=20, patience=4)),
     "standard": ContentConfig(),
-    "debug": ContentConfig(
-        vocabulary_size=512, max_tokens=24, width=16, trainer=NetTrainerConfig(max_epochs=4)
-    ),
+    "debug": ContentConfig(vocabulary_size=512, max_tokens=24, width=16, trainer=NetTrainerConfig(max_epochs=4)),
 }

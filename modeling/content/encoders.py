@@ -71,7 +71,8 @@ class PictureEncoder:
     def encode(self, pixels_NSSC: NDArray[np.uint8]) -> FloatArray:
         """vectors_ND of pictures of any one side, batch by batch."""
         parts = [
-            self._encode(pixels_NSSC[start : start + _ROWS_AT_ONCE]) for start in range(0, len(pixels_NSSC), _ROWS_AT_ONCE)
+            self._encode(pixels_NSSC[start : start + _ROWS_AT_ONCE])
+            for start in range(0, len(pixels_NSSC), _ROWS_AT_ONCE)
         ]
         return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
 
@@ -91,7 +92,9 @@ def load_text_encoder(directory: Path) -> TextEncoder:
     shape = config.get("text_config", config)
     net = Bert(_shape(BertConfig, shape))
     projection = weights.get("text_projection.weight")
-    prefix = next((one for one in ("text_model.", "bert.", "") if f"{one}embeddings.word_embeddings.weight" in weights), "")
+    prefix = next(
+        (one for one in ("text_model.", "bert.", "") if f"{one}embeddings.word_embeddings.weight" in weights), ""
+    )
     _fill(net, weights, prefix)
     settings_file = directory / "tokenizer_config.json"
     is_lower = json.loads(settings_file.read_text()).get("do_lower_case", True) if settings_file.exists() else True

@@ -216,4 +216,3 @@ def _conclude(candidates: list[Candidate], held: _Held) -> ContentFit:
         "is_rough": len(test) < MIN_TEST_ROWS,
     }
     return ContentFit(tuple(candidates), best.classifier, result)
-

@@ -54,15 +54,22 @@ BODIES: dict[str, Callable[[ContentConfig], nn.Module]] = {
 """Every network family: how its body is made."""
 
 
+class _NoHead(nn.Module):
+    """Nothing to say: zero columns."""
+
+    def forward(self, vectors_BD: Tensor) -> Tensor:
+        return vectors_BD[:, :0]
+
+
 class LabelNet(nn.Module):
     """A body that turns rows into vectors, and a linear head each for the class and for the tags."""
 
     def __init__(self, body: nn.Module, width: int, num_classes: int, num_tags: int) -> None:
         super().__init__()
         self.body = body
-        self.class_head = nn.Linear(width, num_classes)
-        self.tag_head = nn.Linear(width, num_tags)
-        if num_tags:
+        self.class_head = nn.Linear(width, num_classes) if num_classes else _NoHead()
+        self.tag_head = nn.Linear(width, num_tags) if num_tags else _NoHead()
+        if isinstance(self.tag_head, nn.Linear):
             nn.init.constant_(self.tag_head.bias, -4.0)  # tags are rare: begin with "no"
 
     def forward(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -215,7 +222,7 @@ class _Labels:
         self.num_tags = max(float(self.tags_NL.sum() / self.has_tags_N.sum().clamp(min=1)), 1e-9)
 
     def loss(self, rows: Tensor, classes_BC: Tensor, tags_BL: Tensor) -> Tensor:
-        """Weighted mean log loss of the class, plus that of the tags per tag that is there; unknown labels cost nothing."""
+        """Weighted mean log loss of the class, plus that of the tags per tag there is; the unknown costs nothing."""
         loss = torch.zeros(())
         weights_B = self.weights_N[rows]
         if classes_BC.shape[1]:

@@ -1,8 +1,8 @@
 """Pictures from outside, decoded safely into small squares of pixels.
 
-Stage: features. Limits come first: size of the file, number of pixels (before anything is decoded), allowed formats. JPEGs
-are decoded at reduced size, so that memory stays bounded. What remains is pixels: no EXIF, no colour profile, no frames
-but the first. SVG is a program, not a picture, and is refused. Shapes: S side in pixels.
+Stage: features. Limits come first: size of the file, number of pixels (before anything is decoded), allowed formats.
+JPEGs are decoded at reduced size, so that memory stays bounded. What remains is pixels: no EXIF, no colour profile, no
+frames but the first. SVG is a program, not a picture, and is refused. Shapes: S side in pixels.
 """
 
 from __future__ import annotations

@@ -70,13 +70,17 @@ def loss_of(logits: Logits, calibration: Calibration, targets: Targets) -> float
 
 
 def measure(logits: Logits, calibration: Calibration, targets: Targets) -> dict[str, Any]:
-    """Held-out figures: accuracy, macro F1, log loss, ECE of the class; precision, recall, micro F1, log loss of tags."""
+    """Held-out figures: accuracy, macro F1, log loss, ECE of the class; precision, recall, micro F1, ECE of tags."""
     classes_NC, tags_NL = calibration.apply(logits)
-    return {"loss": loss_of(logits, calibration, targets), **_of_classes(classes_NC, targets), **_of_tags(tags_NL, targets)}
+    return {
+        "loss": loss_of(logits, calibration, targets),
+        **_of_classes(classes_NC, targets),
+        **_of_tags(tags_NL, targets),
+    }
 
 
 def compare(one: Logits, other: Logits, targets: Targets) -> dict[str, float]:
-    """How much more often `one` has the class right (or, without classes, the tags of a row): mean and 95 % interval."""
+    """How much more often `one` has the class (or, without classes, a tag) right: mean and 95 % interval."""
     gain = bootstrap_mean_difference(_is_right(one, targets), _is_right(other, targets))
     return asdict(gain)
 

@@ -99,5 +99,5 @@ def _plan(remarks: Sequence[Remark], given: list[str], weak: list[str]) -> _Less
 def _word_list_accuracy(weak: Sequence[str], targets: Targets, parts_U: NDArray[np.int8]) -> float:
     """How often the word list alone is right on the measured rows, with "neutral" where it knows nothing."""
     rows = np.flatnonzero((parts_U == TEST) & (targets.class_N >= 0))
-    right = [targets.classes[targets.class_N[row]] == (weak[row] or NEUTRAL) for row in rows]
+    right = [targets.classes[targets.class_N[row]] == (weak[row] or NEUTRAL) for row in rows.tolist()]
     return float(np.mean(right)) if right else float("nan")

@@ -1,7 +1,7 @@
 """The simple models that a network has to beat: logistic regression and nearest neighbours.
 
-Stage: training and prediction. Texts come as TF-IDF of token counts, pictures as layouts of colour. NumPy and scipy only
-when they predict. Shapes: N rows, V columns, C classes, L tags, R teaching rows.
+Stage: training and prediction. Texts come as TF-IDF of token counts, pictures as layouts of colour. Predicting needs
+NumPy and scipy alone. Shapes: N rows, V columns, C classes, L tags, R teaching rows.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ Arrays = Mapping[str, NDArray[Any]]
 class SimpleModel(Protocol):
     """Features in, logits out; everything it knows is in `arrays`."""
 
-    kind: str
+    @property
+    def kind(self) -> str:
+        """The family's name."""
+        ...
 
     @property
     def arrays(self) -> Arrays:

@@ -1,4 +1,4 @@
-"""What is to be learnt about rows (items, comments, pictures): one class each, any number of tags, and which rows teach.
+"""What is to be learnt about rows (items, comments, pictures): a class each, any number of tags, and which rows teach.
 
 Stage: features. Shapes: N rows, C classes, L tags.
 """
@@ -6,7 +6,7 @@ Stage: features. Shapes: N rows, C classes, L tags.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -75,16 +75,18 @@ def make_targets(
         has_tags_N=np.array([bool(words) and bool(tags) for words in tag_words], np.bool_),
         weights_N=np.ones(len(class_words), np.float32) if weights_N is None else weights_N,
     )
-    _require(targets)
+    _require(targets, sum(map(bool, class_words)) + sum(map(bool, tag_words)))
     return targets
 
 
-def _frequent(words: Collection[str] | object) -> tuple[str, ...]:
-    counts = Counter(words)  # type: ignore[arg-type]  # any iterable of words
+def _frequent(words: Iterable[str]) -> tuple[str, ...]:
+    counts = Counter(words)
     return tuple(sorted((word for word, num in counts.items() if num >= MIN_PER_LABEL), key=lambda w: (-counts[w], w)))
 
 
-def _require(targets: Targets) -> None:
+def _require(targets: Targets, num_given: int) -> None:
+    if num_given >= MIN_ROWS and not targets.classes and not targets.tags:
+        raise LabelHasOneClass("All rows carry the same label, so there is nothing to tell apart.")
     num_rows = int(targets.is_labelled_N.sum())
     if num_rows < MIN_ROWS:
         raise DatasetTooSmall(
@@ -92,8 +94,6 @@ def _require(targets: Targets) -> None:
             num_rows=num_rows,
             min_rows=MIN_ROWS,
         )
-    if not targets.classes and not targets.tags:
-        raise LabelHasOneClass("All rows carry the same label, so there is nothing to tell apart.")
 
 
 def split_rows(keys: Sequence[str], is_labelled_N: BoolArray) -> NDArray[np.int8]:

@@ -44,7 +44,7 @@ def normalise(text: str) -> str:
 
 
 def split_words(text: str) -> list[str]:
-    """The text's words in order: Chinese and other words, stickers, emoji, "!" and "?"; numbers and links by their kind."""
+    """The text's words in order: words of any script, stickers, emoji, "!" and "?"; numbers and links by their kind."""
     words: list[str] = []
     for part in _PARTS.finditer(normalise(text)):
         kind, found = part.lastgroup, part[0]
@@ -57,7 +57,10 @@ def split_words(text: str) -> list[str]:
 
 def tokenise(text: str) -> list[str]:
     """The text's tokens in order; a Chinese word is followed by its characters, so that unseen words say something."""
-    return [token for word in split_words(text) for token in (word, *(word if _IS_CHINESE.match(word[1:]) else ""))]
+    tokens: list[str] = []
+    for word in split_words(text):
+        tokens += [word, *word] if len(word) > 1 and _IS_CHINESE.match(word) else [word]
+    return tokens
 
 
 @dataclass(frozen=True)

@@ -47,29 +47,30 @@ def item_vectors(parts: Sequence[VectorPart]) -> tuple[FloatArray, BoolArray]:
 
 
 def text_part(texts: Sequence[str], width: int = WIDTH) -> VectorPart:
-    """Latent semantic vectors: truncated SVD of TF-IDF over hashed tokens (Deerwester et al. 1990); same texts, same rows."""
+    """Latent semantic vectors: truncated SVD of TF-IDF over hashed tokens (Deerwester et al. 1990)."""
     reader = TextReader.build(texts, _VOCABULARY_SIZE, _MAX_TOKENS)
     features_NV = reader.features(reader.rows(texts))
     return VectorPart("text", _shrink(features_NV, width), _has_entries(features_NV), TEXT_WEIGHT)
 
 
 def encoded_part(name: str, vectors_NP: FloatArray, has_N: BoolArray) -> VectorPart:
-    """Vectors of a trained model or a plugged-in encoder; their common mean is taken away, which tells nothing apart."""
+    """Vectors of a trained model or a plugged-in encoder; their mean, which tells nothing apart, is taken away."""
     mean_P = vectors_NP[has_N].mean(axis=0) if has_N.any() else 0.0
     weight = PICTURE_WEIGHT if name == "picture" else TEXT_WEIGHT
     return VectorPart(name, ((vectors_NP - mean_P) * has_N[:, None]).astype(np.float32), has_N, weight)
 
 
 def features_part(words: Sequence[Collection[str]], width: int = WIDTH) -> VectorPart:
-    """What the items are: kind, category, author, tags, price band as words, weighed by rarity and shrunk."""
+    """What the items are: category, author, tags, price band as words, weighed by rarity and shrunk."""
     known = sorted({word for one in words for word in one})
     place = {word: number for number, word in enumerate(known)}
     rows = [row for row, one in enumerate(words) for _word in one]
     columns = [place[word] for one in words for word in one]
     ones = np.ones(len(rows))
     hits_NV = sparse.csr_array((ones, (rows, columns)), (len(words), max(len(known), 1)))
-    idf_V = np.log((1 + len(words)) / (1 + hits_NV.sum(axis=0))) + 1
-    return VectorPart("features", _shrink(hits_NV * idf_V, width), _has_entries(hits_NV), FEATURE_WEIGHT)
+    weighed_NV = sparse.csr_array(hits_NV * np.log((1 + len(words)) / (1 + hits_NV.sum(axis=0))))
+    weighed_NV.eliminate_zeros()  # what every item has tells nothing apart
+    return VectorPart("features", _shrink(weighed_NV, width), _has_entries(weighed_NV), FEATURE_WEIGHT)
 
 
 def _has_entries(features_NV: sparse.csr_array) -> BoolArray:

@@ -61,7 +61,9 @@ class WordPiece:
 
 
 def _stands_alone(c: str) -> bool:
-    is_chinese = "\u3400" <= c <= "\u4dbf" or "\u4e00" <= c <= "\u9fff" or "\uf900" <= c <= "\ufaff" or c >= "\U00020000"
+    is_chinese = (
+        "\u3400" <= c <= "\u4dbf" or "\u4e00" <= c <= "\u9fff" or "\uf900" <= c <= "\ufaff" or c >= "\U00020000"
+    )
     is_ascii_mark = c.isascii() and c.isprintable() and not c.isalnum() and c != " "
     return is_chinese or is_ascii_mark or unicodedata.category(c).startswith("P")
 

@@ -7,6 +7,7 @@ Shapes: B texts, T tokens, D width, H heads, K width of a head.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +40,8 @@ class _Embeddings(nn.Module):
     def forward(self, tokens_BT: Tensor) -> Tensor:
         places_TD = self.position_embeddings.weight[: tokens_BT.shape[1]]
         embedded_BTD: Tensor = self.word_embeddings(tokens_BT) + places_TD + self.token_type_embeddings.weight[0]
-        return self.LayerNorm(embedded_BTD)  # type: ignore[no-any-return]  # modules are untyped
+        normed_BTD: Tensor = self.LayerNorm(embedded_BTD)
+        return normed_BTD
 
 
 class _Layer(nn.Module):
@@ -58,13 +60,14 @@ class _Layer(nn.Module):
 
     def forward(self, x_BTD: Tensor, is_token_BT: Tensor) -> Tensor:
         num, length, width = x_BTD.shape
-        heads = self.attention["self"]
+        heads: Any = self.attention["self"]
         q, k, v = (
-            heads[name](x_BTD).view(num, length, self.num_heads, -1).transpose(1, 2) for name in ("query", "key", "value")
+            heads[name](x_BTD).view(num, length, self.num_heads, -1).transpose(1, 2)
+            for name in ("query", "key", "value")
         )
         mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=is_token_BT[:, None, None, :])
         mixed_BTD = mixed.transpose(1, 2).reshape(num, length, width)
-        out = self.attention["output"]
+        out: Any = self.attention["output"]
         x_BTD = out["LayerNorm"](x_BTD + out["dense"](mixed_BTD))
         fed_BTD = self.output["dense"](functional.gelu(self.intermediate["dense"](x_BTD)))
         next_BTD: Tensor = self.output["LayerNorm"](x_BTD + fed_BTD)
@@ -81,14 +84,13 @@ class Bert(nn.Module):
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
         self.embeddings = _Embeddings(config)
-        self.encoder = nn.ModuleDict(
-            {"layer": nn.ModuleList(_Layer(config) for _ in range(config.num_hidden_layers))}
-        )
+        self.encoder = nn.ModuleDict({"layer": nn.ModuleList(_Layer(config) for _ in range(config.num_hidden_layers))})
 
     def forward(self, tokens_BT: Tensor, is_token_BT: Tensor) -> Tensor:
         """hidden_BTD of the last layer."""
         x_BTD = self.embeddings(tokens_BT)
-        for layer in self.encoder["layer"]:
+        layers: Any = self.encoder["layer"]
+        for layer in layers:
             x_BTD = layer(x_BTD, is_token_BT)
         hidden_BTD: Tensor = x_BTD
         return hidden_BTD

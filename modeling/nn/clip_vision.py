@@ -7,6 +7,7 @@ Shapes: B pictures, S side, P patches and the class token, D width.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -79,7 +80,7 @@ class ClipVision(nn.Module):
 
     def forward(self, pixels_BCSS: Tensor) -> Tensor:
         """vectors_BD."""
-        model = self.vision_model
+        model: Any = self.vision_model
         embeddings = model["embeddings"]
         patches_BPD = embeddings["patch_embedding"](pixels_BCSS).flatten(2).transpose(1, 2)
         first_B1D = embeddings.class_embedding.expand(len(patches_BPD), 1, -1)

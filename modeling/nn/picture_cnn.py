@@ -7,6 +7,7 @@ statistics. Shapes: B pictures, S side in pixels, D width of a picture's vector.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +37,7 @@ class PictureCnn(nn.Module):
         sizes = [3, *config.channels]
         self.blocks = nn.ModuleList(
             nn.Sequential(nn.Conv2d(before, after, 3, padding=1), nn.GroupNorm(4, after), nn.ReLU(), nn.MaxPool2d(2))
-            for before, after in zip(sizes[:-1], sizes[1:], strict=True)
+            for before, after in pairwise(sizes)
         )
         self.out = nn.Linear(config.channels[-1], config.width)
         self.dropout = nn.Dropout(config.dropout)

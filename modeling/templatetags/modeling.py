@@ -6,12 +6,18 @@ from typing import Any
 from django import template
 
 from common.translation import translated
-from modeling import labels
+from modeling import content_labels, labels
 from modeling.hyperparameters import HYPERPARAMETERS
 from modeling.models import TrainingRun
 from modeling.versions import SIMPLE_KINDS
 
 register = template.Library()
+
+
+@register.filter
+def content_kind(kind: str) -> str:
+    """The name of a family of content models; nothing for nothing."""
+    return content_labels.kind_label(kind)
 
 
 @register.filter

@@ -37,6 +37,7 @@ from connectors.models import (
     TrackedLink,
 )
 from modeling.models import Dataset, ModelVersion, Study, TrainingRun
+from modeling.models import ContentModel, Dataset, ModelVersion, Suggestion, TrainingRun
 
 MARK = "THEIR-SECRET"
 
@@ -101,6 +102,10 @@ def make_objects(tenant, user, mark):
             purpose="next_item", number=1, kind="popularity", run=run, dataset=dataset, directory=mark,
             digest="x", stage="live", promoted_at=timezone.now(),
         )  # fmt: skip
+        content_model = ContentModel.objects.create(task="tags", job=job)
+        suggestion = Suggestion.objects.create(
+            item=item, field="category", value=mark, probability=0.9, model=content_model, state="accepted"
+        )
         account = ConnectedAccount.objects.create(app_id=f"wx{mark}", name=mark, kind="service")
         talk = Conversation.objects.create(account=account, openid=mark, contact=contact, last_text=mark)
         MessageLog.objects.create(
@@ -125,6 +130,8 @@ def make_objects(tenant, user, mark):
         "item": [item.external_id], "contact": [contact.code, contact.external_id], "import": [upload.code],
         "dataset": [dataset.code], "run": [run.code], "study": [study.code], "version": [version.code],
         "job": [job.code],
+        "dataset": [dataset.code], "run": [run.code], "version": [version.code], "content_model": [content_model.code],
+        "suggestion": [str(suggestion.pk)], "job": [job.code],
         "account": [account.code], "qr_code": [qr_code.code], "tag": [str(tag.pk)], "sync": [sync.code],
         "merge": [merge.code], "menu_version": [menu.code], "publication": [publication.code],
         "link": [link.code],
@@ -160,6 +167,8 @@ def snapshot(other_brand):
             TrainingRun,
             Study,
             ModelVersion,
+            ContentModel,
+            Suggestion,
             ConnectedAccount,
             PlatformTag,
             QrCode,
