@@ -16,9 +16,11 @@ __all__ = [
     "ModelVersion",
     "Purpose",
     "SentimentLabel",
+    "Study",
     "Suggestion",
     "TrainingPoint",
     "TrainingRun",
+    "Trial",
 ]
 
 

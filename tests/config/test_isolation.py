@@ -36,8 +36,7 @@ from connectors.models import (
     SyncRun,
     TrackedLink,
 )
-from modeling.models import Dataset, ModelVersion, Study, TrainingRun
-from modeling.models import ContentModel, Dataset, ModelVersion, Suggestion, TrainingRun
+from modeling.models import ContentModel, Dataset, ModelVersion, Study, Suggestion, TrainingRun
 
 MARK = "THEIR-SECRET"
 
@@ -130,8 +129,7 @@ def make_objects(tenant, user, mark):
         "item": [item.external_id], "contact": [contact.code, contact.external_id], "import": [upload.code],
         "dataset": [dataset.code], "run": [run.code], "study": [study.code], "version": [version.code],
         "job": [job.code],
-        "dataset": [dataset.code], "run": [run.code], "version": [version.code], "content_model": [content_model.code],
-        "suggestion": [str(suggestion.pk)], "job": [job.code],
+        "content_model": [content_model.code], "suggestion": [str(suggestion.pk)],
         "account": [account.code], "qr_code": [qr_code.code], "tag": [str(tag.pk)], "sync": [sync.code],
         "merge": [merge.code], "menu_version": [menu.code], "publication": [publication.code],
         "link": [link.code],

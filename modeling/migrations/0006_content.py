@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0002_protect"),
         ("catalog", "0003_item_url"),
-        ("modeling", "0004_studies"),
+        ("modeling", "0005_ranking_purpose"),
     ]
 
     operations = [
