@@ -30,8 +30,8 @@ from connectors.problems import PlatformFailed
 from connectors.tracking.api import ContactTokenViewSet
 from connectors.wechat.errors import Refused, TransportFailed
 from modeling.api import DatasetViewSet, RunViewSet, VersionViewSet
-from modeling.study_api import StudyViewSet
 from modeling.content_api import ContentModelViewSet, SentimentViewSet, SuggestionViewSet
+from modeling.study_api import StudyViewSet
 from recommendations.api import ProfileViewSet, RecommendationViewSet
 
 logger = logging.getLogger(__name__)

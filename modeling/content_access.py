@@ -13,9 +13,11 @@ def content_model_for(code: str) -> ContentModel:
     return model
 
 
-def suggestion_for(suggestion_id: int) -> Suggestion:
+def suggestion_for(suggestion_id: int | str) -> Suggestion:
     """The suggestion, with its item."""
-    found: Suggestion | None = Suggestion.objects.select_related("item").filter(pk=suggestion_id).first()
+    text = str(suggestion_id)
+    is_id = text.isascii() and text.isdecimal() and len(text) <= 18
+    found: Suggestion | None = Suggestion.objects.select_related("item").filter(pk=int(text) if is_id else 0).first()
     if found is None:
         raise Http404
     return found

@@ -107,7 +107,7 @@ class SuggestionViewSet(TenantViewSet):
 
     required_scopes: ClassVar[dict[str, str]] = {"GET": "items:read", "POST": "items:write"}
     serializer_class = SuggestionSerializer
-    lookup_value_regex = "[0-9]{1,18}"
+    lookup_value_regex = "[^/]+"
     queryset = Suggestion.objects.unscoped().none()
 
     def get_queryset(self) -> QuerySet[Any]:
@@ -125,22 +125,22 @@ class SuggestionViewSet(TenantViewSet):
     @action(detail=True, methods=["post"])
     def accept(self, request: Request, pk: str) -> Response:
         """Write it into the item."""
-        suggestions.accept([suggestion_for(int(pk)).pk], self.actor)
-        return Response(SuggestionSerializer(suggestion_for(int(pk))).data)
+        suggestions.accept([suggestion_for(pk).pk], self.actor)
+        return Response(SuggestionSerializer(suggestion_for(pk)).data)
 
     @extend_schema(request=None, responses=SuggestionSerializer)
     @action(detail=True, methods=["post"])
     def dismiss(self, request: Request, pk: str) -> Response:
         """Put it away for good."""
-        suggestions.dismiss([suggestion_for(int(pk)).pk], self.actor)
-        return Response(SuggestionSerializer(suggestion_for(int(pk))).data)
+        suggestions.dismiss([suggestion_for(pk).pk], self.actor)
+        return Response(SuggestionSerializer(suggestion_for(pk)).data)
 
     @extend_schema(request=None, responses=SuggestionSerializer)
     @action(detail=True, methods=["post"])
     def undo(self, request: Request, pk: str) -> Response:
         """Take an accepted one out of its item again."""
-        suggestions.undo(suggestion_for(int(pk)), self.actor)
-        return Response(SuggestionSerializer(suggestion_for(int(pk))).data)
+        suggestions.undo(suggestion_for(pk), self.actor)
+        return Response(SuggestionSerializer(suggestion_for(pk)).data)
 
 
 class SentimentViewSet(TenantViewSet):
