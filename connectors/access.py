@@ -4,6 +4,7 @@ from django.http import Http404
 
 from connectors.models import (
     ConnectedAccount,
+    MassSend,
     MenuVersion,
     MessageTemplate,
     PlatformTag,
@@ -67,6 +68,16 @@ def template_for(account: ConnectedAccount, code: str) -> MessageTemplate:
     """The account's template with this code."""
     found: MessageTemplate | None = (
         MessageTemplate.objects.select_related("account").filter(account=account, code=code).first()
+    )
+    if found is None:
+        raise Http404
+    return found
+
+
+def mass_send_for(account: ConnectedAccount, code: str) -> MassSend:
+    """The account's mass send with this code."""
+    found: MassSend | None = (
+        MassSend.objects.select_related("account", "job").filter(account=account, code=code).first()
     )
     if found is None:
         raise Http404

@@ -1,7 +1,7 @@
 """By which ways a contact can be reached now, and why not by the others. Stage: collect.
 
-Reads Conversation, MessageLog, MessageTemplate, Broadcast and audience.Identity; the rules stand in
-connectors/wechat/reachability.py.
+Reads Conversation, MessageLog, MessageTemplate, what connectors/broadcasts.py knows and audience.Identity; the rules
+stand in connectors/wechat/reachability.py.
 """
 
 from collections.abc import Iterable
@@ -13,8 +13,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from audience.models import Contact, Identity
-from connectors import templates
-from connectors.models import Broadcast, ConnectedAccount, Conversation, MessageLog, PushReceipt
+from connectors import broadcasts, templates
+from connectors.models import ConnectedAccount, Conversation, MessageLog, PushReceipt
 from connectors.wechat.reachability import Channel, Consent, Facts, Opening, Refusal, Route, all_routes
 from connectors.wechat.rules import AccountKind, Trigger
 
@@ -77,11 +77,7 @@ def facts_of(
     left_at = identity.unfollowed_at if identity else None
     known_at = max((at for at in (followed_at, stored.followed_at) if at), default=None)
     sent = _sent(conversation, now, besides)
-    broadcasts = tuple(
-        Broadcast.objects.filter(account=account, ended_at__gte=now - _BROADCAST_MONTH, num_sent__gt=0)
-        .order_by("ended_at")
-        .values_list("ended_at", flat=True)
-    )
+    told = broadcasts.known(account, conversation.openid, now - _BROADCAST_MONTH)
     return Facts(
         kind=stored.kind,
         is_verified=stored.is_verified,
@@ -94,9 +90,9 @@ def facts_of(
         long_term_template_ids=stored.long_term_template_ids,
         consents=tuple(_less_waiting(one, sent) for one in stored.consents if one.template_id not in known.gone),
         refusals=stored.refusals,
-        broadcasts_received_at=broadcasts,
-        account_broadcasts_at=broadcasts,
-        public_broadcasts_at=broadcasts,
+        broadcasts_received_at=told.received_at,
+        account_broadcasts_at=told.account_at,
+        public_broadcasts_at=told.public_at,
     )
 
 

@@ -5,7 +5,16 @@ from django.utils import timezone
 
 from accounts.jobs import Lease, job_task
 from accounts.models import Tenant
-from connectors import authorisations, deletion, limits, messages, publications, receipts, release_tests
+from connectors import (
+    authorisations,
+    deletion,
+    limits,
+    mass_sends,
+    messages,
+    publications,
+    receipts,
+    release_tests,
+)
 from connectors.sync import runs
 
 
@@ -27,6 +36,7 @@ def forget_old_pushes() -> None:
     for tenant_id in Tenant.objects.values_list("pk", flat=True).iterator():
         receipts.forget_old(tenant_id, timezone.now())
         messages.forget_old(tenant_id, timezone.now())
+        mass_sends.forget_old(tenant_id, timezone.now())
 
 
 @shared_task(name="connectors.tasks.send_message", ignore_result=True)
@@ -60,11 +70,18 @@ def publish_draft(lease: Lease) -> None:
     publications.work(lease)
 
 
+@job_task(mass_sends.TASK)
+def send_mass(lease: Lease) -> None:
+    """Hand a mass send to WeChat, batch after batch."""
+    mass_sends.work(lease)
+
+
 @shared_task(name="connectors.tasks.keep_up", ignore_result=True)
 def keep_up() -> None:
-    """Beat calls this every few minutes: parked passes go on, each account and its limits are fetched once a day."""
+    """Beat calls this every few minutes: what is parked goes on, each account and its limits are fetched once a day."""
     for tenant_id in Tenant.objects.values_list("pk", flat=True).iterator():
         runs.keep_up(tenant_id)
+        mass_sends.keep_up(tenant_id, timezone.now())
         for account_id in limits.due(tenant_id, timezone.now()):
             ask_limits.delay(tenant_id, account_id)
 

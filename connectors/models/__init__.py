@@ -4,6 +4,7 @@ from connectors.models.accounts import AccountProblem, AccountToken, ApiUsage, C
 from connectors.models.authorisations import Authorisation, OpenPlatform, StartedAuthorisation
 from connectors.models.codes import QrArrival, QrCode
 from connectors.models.content import MenuVersion, Publication
+from connectors.models.mass import MassBatch, MassSend
 from connectors.models.messages import Broadcast, Conversation, MessageLog
 from connectors.models.pushes import PushReceipt
 from connectors.models.sync import Follower, PlatformTag, PlatformTotal, SyncRun
@@ -28,6 +29,8 @@ __all__ = [
     "Follower",
     "HeldEvent",
     "LinkAddress",
+    "MassBatch",
+    "MassSend",
     "MenuVersion",
     "MessageLog",
     "MessageTemplate",

@@ -27,6 +27,7 @@ from config.state import CHECKOUT
 from connectors.models import (
     ConnectedAccount,
     Conversation,
+    MassSend,
     MenuVersion,
     MessageLog,
     MessageTemplate,
@@ -121,6 +122,7 @@ def make_objects(tenant, user, mark):
             first_seen_at=timezone.now(), seen_at=timezone.now(),
         )  # fmt: skip
         publication = Publication.objects.create(account=account, job=job, media_id="m", title=mark)
+        mass_send = MassSend.objects.create(account=account, kind="text", text=mark, title=mark, audience="all")
         link = TrackedLink.objects.create(code=new_code(10), name=mark, target="https://their.example/")
         segment = Segment.objects.create(name=mark, kind="dynamic", rule={"all": [{"on": "everybody"}]})
         key, _secret = keys.create(tenant, mark, ["items:read"], by)
@@ -132,6 +134,7 @@ def make_objects(tenant, user, mark):
         "content_model": [content_model.code], "suggestion": [str(suggestion.pk)],
         "account": [account.code], "qr_code": [qr_code.code], "tag": [str(tag.pk)], "sync": [sync.code],
         "merge": [merge.code], "menu_version": [menu.code], "publication": [publication.code],
+        "mass_send": [mass_send.code],
         "link": [link.code],
         "template": [template.code],
         "segment": [segment.code],
