@@ -75,6 +75,23 @@ def note_follow_times(account_ref: str, times: Mapping[str, datetime]) -> None:
             cursor.execute(_NOTE_TIMES, values | {"tenant": current_tenant_id()})
 
 
+def note_blocked(account_ref: str, openids: Iterable[str], at: datetime) -> int:
+    """These people are on the account's blacklist; how many of them we did not know to be there."""
+    known = contacts_of(account_ref, openids)
+    return int(_identities(account_ref, known).filter(blocked_at=None).update(blocked_at=at))
+
+
+def note_unblocked(account_ref: str, openids: Iterable[str]) -> int:
+    """These people are not on the blacklist any more; how many of them were."""
+    return int(_identities(account_ref, openids).exclude(blocked_at=None).update(blocked_at=None))
+
+
+def blocked_before(account_ref: str, at: datetime) -> list[str]:
+    """Openids of those whom we knew to be on the blacklist before that moment."""
+    people = Identity.objects.filter(kind=Identity.Kind.OPENID, account_ref=account_ref, blocked_at__lt=at)
+    return list(people.values_list("value", flat=True))
+
+
 def learn_unionids(unionids: Mapping[int, str]) -> list[tuple[int, int]]:
     """Give contacts their unionid. Pairs (contact, other contact) whose unionid another contact has already."""
     if not unionids:

@@ -78,6 +78,8 @@ class Identity(TenantModel):
     followed_at = models.DateTimeField(null=True)
     """When the person last began to follow the account that the openid belongs to."""
     unfollowed_at = models.DateTimeField(null=True)
+    blocked_at = models.DateTimeField(null=True)
+    """When we learnt that the account has the person on its blacklist; empty: not on it."""
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -3,9 +3,11 @@
 Called by connectors/pushes.py and connectors/messages.py; writes Conversation, MessageLog and Broadcast.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
+from django.db.models import Q
 from django.utils.translation import gettext_noop
 
 from audience.models import Contact
@@ -15,6 +17,7 @@ from connectors.routes import store_facts, stored_facts, with_templates
 from connectors.wechat import pushes
 from connectors.wechat.histories import after_push
 from connectors.wechat.pushes import AccountPush, Message
+from connectors.wechat.reachability import BLACKLISTED
 
 _FACTS = ("openings", "consents", "refusals")
 _MAX_TEXT = 2000
@@ -29,6 +32,24 @@ def lock(account: ConnectedAccount, openid: str, contact: Contact) -> Conversati
         held.contact = contact
         held.save(update_fields=["contact"])
     return held
+
+
+def forget_blocked(account: ConnectedAccount, openids: Iterable[str], before: datetime) -> None:
+    """Forget that WeChat refused messages to these people because of the blacklist, before that moment."""
+    held = Conversation.objects.select_for_update().filter(account=account, openid__in=list(openids)).order_by("pk")
+    for conversation in held:
+        facts = stored_facts(account, conversation)
+        left = (one for one in facts.refusals if one.errcode not in BLACKLISTED or one.at >= before)
+        store_facts(conversation, replace(facts, refusals=tuple(left)))
+        conversation.save(update_fields=["refusals"])
+
+
+def refused_as_blocked(account: ConnectedAccount) -> set[str]:
+    """Openids of those to whom WeChat refused a message because of the blacklist."""
+    named = Q()
+    for errcode in BLACKLISTED:
+        named |= Q(refusals__contains=[{"errcode": errcode}])
+    return set(Conversation.objects.filter(named, account=account).values_list("openid", flat=True))
 
 
 def hear(account: ConnectedAccount, push: AccountPush, at: datetime, contact: Contact) -> Conversation:

@@ -20,7 +20,7 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from accounts.actors import Actor, record
 from accounts.tenancy import tenant_scope
-from audience import contacts, events
+from audience import contacts, events, following
 from audience.events import NewEvent
 from audience.kinds import EventKind, Source
 from audience.models import Contact
@@ -36,7 +36,7 @@ from connectors.wechat.customer_messages import News, Text
 from connectors.wechat.errors import Refused
 from connectors.wechat.histories import after_send
 from connectors.wechat.outcomes import Outcome, RefusedSend, Sent, Unknown
-from connectors.wechat.reachability import NOT_FOLLOWING, Channel, Reason, Route
+from connectors.wechat.reachability import BLACKLISTED, NOT_FOLLOWING, Channel, Reason, Route
 from connectors.wechat.rules import AccountKind
 from connectors.wechat.subscriptions import Notice
 
@@ -235,12 +235,20 @@ def _finish(account: ConnectedAccount, message: MessageLog, outcome: Outcome) ->
     conversation.save(update_fields=["consents", "refusals"])
     if isinstance(outcome, RefusedSend):
         _refuse(message, PlatformFailed(outcome.why))
-        if isinstance(outcome.why, Refused) and outcome.why.errcode in NOT_FOLLOWING:
-            contacts.note_following(account.app_id, conversation.openid, at, is_following=False)
+        if isinstance(outcome.why, Refused):
+            _learn(account, conversation.openid, outcome.why.errcode, at)
     elif isinstance(outcome, Unknown):
         _end(message, _State.UNKNOWN, PlatformFailed(outcome.why))
     else:
         _note_sent(account, message, outcome)
+
+
+def _learn(account: ConnectedAccount, openid: str, errcode: int, at: datetime) -> None:
+    """What a refusal tells about the person."""
+    if errcode in NOT_FOLLOWING:
+        contacts.note_following(account.app_id, openid, at, is_following=False)
+    if errcode in BLACKLISTED:
+        following.note_blocked(account.app_id, [openid], timezone.now())
 
 
 def _note_sent(account: ConnectedAccount, message: MessageLog, outcome: Sent) -> None:

@@ -84,6 +84,7 @@ def facts_of(
         is_following=known_at is not None and (left_at is None or known_at > left_at),
         followed_at=followed_at,
         left_at=left_at,
+        is_blacklisted=identity is not None and identity.blocked_at is not None,
         openings=tuple(Opening(one.trigger, one.at, _num_since(sent, one.at)) for one in stored.openings),
         template_ids=stored.template_ids,
         notice_template_ids=stored.notice_template_ids,

@@ -30,6 +30,7 @@ urlpatterns = [
     path("<slug:code>/people/<slug:contact>/", messages.talk, name="talk"),
     path("<slug:code>/people/<slug:contact>/log/", messages.log, name="talk_log"),
     path("<slug:code>/people/<slug:contact>/reply/", messages.reply, name="reply"),
+    path("<slug:code>/people/<slug:contact>/blacklist/<slug:deed>/", messages.blocking, name="blacklist"),
     path("<slug:code>/setup/", accounts.setup, name="setup"),
     path("<slug:code>/light/", accounts.light, name="light"),
     path("<slug:code>/settings/", accounts.change, name="settings"),

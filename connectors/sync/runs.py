@@ -19,7 +19,7 @@ from common.errors import Conflict
 from connectors.clients import client_for
 from connectors.models import ConnectedAccount, SyncRun
 from connectors.problems import PlatformFailed, explained
-from connectors.sync import articles, followers, statistics, tags, templates
+from connectors.sync import articles, blacklist, followers, statistics, tags, templates
 from connectors.sync.steps import Pass, Step
 from connectors.wechat.clock import next_beijing_midnight
 from connectors.wechat.errors import OverQuota
@@ -32,6 +32,7 @@ PASSES: dict[str, Pass] = {
     SyncRun.Kind.ARTICLES: articles.steps,
     SyncRun.Kind.STATISTICS: statistics.steps,
     SyncRun.Kind.TEMPLATES: templates.steps,
+    SyncRun.Kind.BLACKLIST: blacklist.steps,
 }
 _UNDER_WAY = (Job.State.QUEUED, Job.State.RUNNING)
 _Kind = ConnectedAccount.Kind

@@ -27,6 +27,9 @@ WORDS: dict[str, str | Promise] = {
     "templates": _("templates"),
     "new_templates": _("new templates"),
     "templates_gone": _("templates gone"),
+    "blocked": _("on the blacklist"),
+    "newly_blocked": _("newly on it"),
+    "lifted": _("taken off it"),
     "rows": _("rows"),
     "not_allowed": _("reports not allowed"),
 }

@@ -2,18 +2,22 @@
 
 from typing import Any
 
+from django.contrib import messages as notes
 from django.core.paginator import Paginator
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.access import Can, needs
+from accounts.access import Can, enters_scopes_itself, needs
 from accounts.http import BrandRequest, brand_url
+from accounts.tenancy import tenant_scope
 from audience.access import contact_for
 from audience.models import Contact, Identity
-from connectors import messages, routes
+from common.errors import FanwiseError
+from common.translation import explain
+from connectors import blacklist, messages, routes
 from connectors.access import account_for
 from connectors.forms import ReplyForm
 from connectors.models import ConnectedAccount, Conversation, MessageLog, MessageTemplate
@@ -73,6 +77,31 @@ def reply(request: BrandRequest, code: str, contact: str) -> HttpResponse:
     return render(request, "connectors/talk.html", _talk(request, account, person) | {"form": form}, status=422)
 
 
+@enters_scopes_itself
+@require_POST
+@needs(Can.VIEW, write=Can.EDIT)
+def blocking(request: BrandRequest, code: str, contact: str, deed: str) -> HttpResponse:
+    """Put the person on the account's blacklist (`block`) or take them off it (`lift`)."""
+    if deed not in _BLACKLIST:
+        raise Http404
+    with tenant_scope(request.tenant):
+        account, person = account_for(code), contact_for(contact)
+    change, done = _BLACKLIST[deed]
+    try:
+        change(account, person, request.actor)
+    except FanwiseError as error:
+        notes.error(request, explain(error))
+    else:
+        notes.success(request, str(done))
+    return redirect(brand_url(request, "connectors:talk", code, contact))
+
+
+_BLACKLIST: dict[str, tuple[Any, Any]] = {
+    "block": (blacklist.block, _lazy("They are on the blacklist now: nothing can be sent to them.")),
+    "lift": (blacklist.lift, _lazy("They are off the blacklist.")),
+}
+
+
 @needs(Can.VIEW)
 @require_safe
 def ways(request: BrandRequest, contact: str) -> HttpResponse:
@@ -98,6 +127,8 @@ def _talk(request: BrandRequest, account: ConnectedAccount, person: Contact) -> 
             for route in found
         ],
         "answering": _answering(found),
+        "blocked_at": blacklist.blocked_at(account, openid),
+        "can_block": openid is not None and blacklist.can_change(account),
         "is_under_way": any(message.is_under_way for message in shown),
     }  # fmt: skip
 

@@ -146,7 +146,7 @@ def test_a_used_up_day_parks_the_pass_and_beat_takes_it_up_again(fetch, account,
 
 
 def test_beat_fetches_each_list_once_a_day(account, brand, work, platform):
-    assert runs.keep_up(brand.pk) == 5
+    assert runs.keep_up(brand.pk) == 6
     work()
     assert runs.keep_up(brand.pk) == 0
 
