@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("audience", "0007_contact_merges"),
+        ("audience", "0008_sentiment"),
     ]
 
     operations = [
