@@ -155,8 +155,12 @@ def api(api_key: str) -> Client:
 
 
 @pytest.fixture
-def work(brand: Tenant, monkeypatch: pytest.MonkeyPatch):
-    """`work()` does every waiting job of the brand now, in this process, as the workers would."""
+def work(brand: Tenant, monkeypatch: pytest.MonkeyPatch, settings):
+    """`work()` does every waiting job of the brand now, in this process, as the workers would.
+
+    No heartbeat comes meanwhile: it is of another connection, which does not see what the test has not committed.
+    """
+    settings.JOB_HEARTBEAT_SECONDS = 600
     current_app.loader.import_default_modules()
     monkeypatch.setattr(jobs.current_app, "send_task", lambda *args, **kwargs: None)
 
