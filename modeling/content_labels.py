@@ -21,6 +21,11 @@ KINDS: dict[str, Any] = {
     "word_list": gettext_lazy("Word list"),
     "item_vectors": gettext_lazy("Item vectors"),
 }
+PARTS: dict[str, Any] = {
+    "text": gettext_lazy("Text"),
+    "picture": gettext_lazy("Picture"),
+    "features": gettext_lazy("Category, author, tags and price"),
+}
 _TEXTS: dict[str, Any] = {
     "tags": gettext_lazy(
         "Learns from items that have a category and tags, and suggests them for items that have none."

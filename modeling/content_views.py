@@ -123,7 +123,8 @@ def decide_suggestions(request: BrandRequest) -> HttpResponse:
 def undo_suggestion(request: BrandRequest, suggestion_id: int) -> HttpResponse:
     """Take an accepted suggestion out of its item again."""
     found = suggestion_for(suggestion_id)
-    return _act(request, lambda: suggestions.undo(found, request.actor), "modeling:suggestions")
+    page = ("catalog:item", found.item.external_id) if "item" in request.POST else ("modeling:suggestions",)
+    return _act(request, lambda: suggestions.undo(found, request.actor), *page)
 
 
 @needs(Can.VIEW)
@@ -144,6 +145,7 @@ def show_sentiment(request: BrandRequest) -> HttpResponse:
     page = Paginator(sentiments.remarks(tone), PER_PAGE).get_page(request.GET.get("page"))
     model = content_runs.live(ContentModel.Task.SENTIMENT)
     context = {
+        "num_open": suggestions.open_ones().count(),
         "model": model,
         "quality": content_labels.tone_quality(model),
         "counts": [(one, sentiments.counts()[one.value]) for one in Sentiment.Tone],
@@ -177,6 +179,7 @@ def label_texts(request: BrandRequest) -> HttpResponse:
 
         return _act(request, store, "modeling:labels")
     context = {
+        "num_open": suggestions.open_ones().count(),
         "texts": sentiments.next_to_label(),
         "tones": Sentiment.Tone.choices,
         "num_labels": SentimentLabel.objects.count(),
@@ -203,7 +206,8 @@ def show_pictures(request: BrandRequest) -> HttpResponse:
                 messages.info(request, _("%(num)s new pictures; %(bad)s files could not be read.") % facts)
 
         return _act(request, change, "modeling:pictures")
-    return render(request, "modeling/pictures.html", {"labels": content_pictures.labels()})
+    context = {"labels": content_pictures.labels(), "num_open": suggestions.open_ones().count()}
+    return render(request, "modeling/pictures.html", context)
 
 
 def _act(request: BrandRequest, action: Any, page: str, *args: str) -> HttpResponse:

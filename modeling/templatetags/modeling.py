@@ -21,6 +21,12 @@ def content_kind(kind: str) -> str:
 
 
 @register.filter
+def vector_part(name: str) -> str:
+    """What a part of the item vectors is made from."""
+    return str(content_labels.PARTS.get(name, name))
+
+
+@register.filter
 def kind_label(kind: str) -> str:
     """The name of a model kind."""
     return labels.kind_label(kind)

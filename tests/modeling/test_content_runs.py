@@ -251,7 +251,8 @@ def test_pages_start_a_fit_accept_and_take_back(as_owner, filled, work):
     as_owner.post(f"{root}suggestions/decide/", {"chosen": one.pk, "deed": "accept", "item": external_id})
     with tenant_scope(filled):
         assert Item.objects.get(external_id=external_id).category == one.value
-    as_owner.post(f"{root}suggestions/undo/{one.pk}/")
+    undone = as_owner.post(f"{root}suggestions/undo/{one.pk}/", {"item": external_id})
+    assert undone.url.rstrip("/").endswith(external_id)
     with tenant_scope(filled):
         assert Item.objects.get(external_id=external_id).category == ""
     for page in PAGES:
