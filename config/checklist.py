@@ -25,7 +25,8 @@ PRODUCTION = {"DEBUG": "0", "HTTPS": "1", "ALLOWED_HOSTS": "fanwise.example", "B
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 APT = ["apt-get", "-qq", "-o", "Dpkg::Use-Pty=0"]
 HANG_OPTIONS = ["-o", "faulthandler_timeout=300", "-o", "faulthandler_exit_on_timeout=true"]
-SHARING_OPTIONS = ["--numprocesses=2", "--dist=loadgroup"]
+SHARING_OPTIONS = ["--numprocesses=2"]
+"""Two processes share the tests; those that drive a browser have one site and queue, so they run by themselves."""
 SLOWEST_OPTIONS = ["--durations=10", "--durations-min=3"]
 
 Environment = dict[str, str]
@@ -122,10 +123,10 @@ def pytest_command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "pytest", *HANG_OPTIONS, *arguments]
 
 
-def run_pytest(environment: Environment, marked: str) -> tuple[Result, str]:
+def run_pytest(environment: Environment, name: str, marked: str, *options: str) -> tuple[Result, str]:
     """Runs pytest, showing its output as it comes; also gives its closing line."""
     began, closing = time.monotonic(), ""
-    command = pytest_command("-m", marked, *SHARING_OPTIONS, *SLOWEST_OPTIONS)
+    command = pytest_command("-m", marked, *options, *SLOWEST_OPTIONS)
     with subprocess.Popen(
         command, cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, errors="replace",
@@ -137,21 +138,27 @@ def run_pytest(environment: Environment, marked: str) -> tuple[Result, str]:
         except Stopped:
             process.terminate()
             raise
-    return Result("tests", time.monotonic() - began, "FAILED" if process.returncode else "ok"), closing
+    return Result(name, time.monotonic() - began, "FAILED" if process.returncode else "ok"), closing
 
 
 def run_tests(environment: Environment, is_fast: bool) -> tuple[list[Result], str]:
-    """The tests that can run here, and pytest's closing line."""
+    """The tests that can run here, and what pytest says at their end."""
     if is_fast:
-        result, closing = run_pytest(environment, "not slow and not browser")
+        result, closing = run_pytest(environment, "tests", "not slow and not browser", *SHARING_OPTIONS)
         return [result], closing
     browser = find_browser()
+    results, closings = [], []
+    result, closing = run_pytest(environment, "tests", "not browser", *SHARING_OPTIONS)
+    results.append(result)
+    closings.append(closing)
     if browser:
-        result, closing = run_pytest(environment | {"CHROMIUM": browser}, "")
-        return [result], closing
-    result, closing = run_pytest(environment, "not browser")
-    print("SKIPPED browser tests: no chromium on PATH (Debian, Ubuntu: apt install chromium fonts-noto-cjk)")
-    return [result, Result("browser tests", 0.0, "SKIPPED")], closing
+        result, closing = run_pytest(environment | {"CHROMIUM": browser}, "browser tests", "browser")
+        results.append(result)
+        closings.append(closing)
+    else:
+        print("SKIPPED browser tests: no chromium on PATH (Debian, Ubuntu: apt install chromium fonts-noto-cjk)")
+        results.append(Result("browser tests", 0.0, "SKIPPED"))
+    return results, "\n".join(closings)
 
 
 # --- the commands ---------------------------------------------------------------------------------------------------

@@ -263,6 +263,8 @@ SPECTACULAR_SETTINGS = {
         "ConsentState": "audience.models.Consent.State",
         "ModelStage": "modeling.models.ModelVersion.Stage",
         "ModelPurpose": "modeling.models.Purpose",
+        "StudyKind": "modeling.models.Study.Kind",
+        "TrainingPreset": "modeling.recipes.PRESETS",
         "AccountKind": "connectors.models.ConnectedAccount.Kind",
         "AccountRoute": "connectors.models.ConnectedAccount.Route",
         "AccountState": "connectors.models.ConnectedAccount.State",

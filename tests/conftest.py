@@ -25,13 +25,6 @@ from accounts.tenancy import tenant_scope
 pytest_plugins = ["tests.platform_fixtures"]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several processes share the work, a file stays whole, and all that drive a browser stay together."""
-    for item in items:
-        path = item.path.relative_to(Path(__file__).parent)
-        item.add_marker(pytest.mark.xdist_group(path.parts[0] if path.parts[0] == "browser" else str(path)))
-
-
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker: pytest.FixtureRequest, request: pytest.FixtureRequest) -> Iterator[None]:
     keep = request.config.getvalue("reuse_db") and not request.config.getvalue("create_db")

@@ -59,7 +59,8 @@ def test_the_brand_lives_after_the_first_start_and_a_second_changes_nothing(site
         assert PushReceipt.objects.filter(account=account).exists()
         assert sorted(QrCode.objects.values_list("name", flat=True)) == ["包裹卡片", "门店立牌"]
         assert TrackedLink.objects.count() == 13
-        assert sorted(SyncRun.objects.values_list("kind", flat=True)) == ["articles", "followers", "statistics", "tags"]
+        kinds = ["articles", "blacklist", "followers", "statistics", "tags", "templates"]
+        assert sorted(SyncRun.objects.values_list("kind", flat=True)) == kinds
         contacts = Identity.objects.filter(account_ref=account.app_id, contact__external_id__startswith="QH")
         assert 200 < contacts.count() == contacts.values("contact").distinct().count()
     assert abs(platform.now() - time.time()) < 30
