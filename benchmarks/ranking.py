@@ -30,15 +30,15 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "POLARS_MAX_THREADS"):
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np  # noqa: E402  # after the thread limits
-import polars as pl  # noqa: E402
+import polars as pl  # noqa: E402  # after the path is set
 
-from demo.behaviour import World, build_world  # noqa: E402
-from modeling.rankers import Ranker, load_ranker  # noqa: E402
-from modeling.ranking_acts import CODES  # noqa: E402
-from modeling.ranking_config import RankingConfig  # noqa: E402
-from modeling.ranking_datasets import RankingDataset, load_ranking_dataset, write_ranking_dataset  # noqa: E402
-from modeling.ranking_metrics import UserQuality, interval_of  # noqa: E402
-from modeling.ranking_requests import Catalogue, Past, describe  # noqa: E402
+from demo.behaviour import World, build_world  # noqa: E402  # after the path is set
+from modeling.rankers import Ranker, load_ranker  # noqa: E402  # after the path is set
+from modeling.ranking_acts import CODES  # noqa: E402  # after the path is set
+from modeling.ranking_config import RankingConfig  # noqa: E402  # after the path is set
+from modeling.ranking_datasets import RankingDataset, load_ranking_dataset, write_ranking_dataset  # noqa: E402  # late
+from modeling.ranking_metrics import UserQuality, interval_of  # noqa: E402  # after the path is set
+from modeling.ranking_requests import Catalogue, Past, describe  # noqa: E402  # after the path is set
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 GOAL_ECE, GOAL_REQUEST_MS = 0.02, 2.0

@@ -1,5 +1,5 @@
 """The site's settings with the addresses of benchmarks/webhook_urls.py."""
 
-from config.settings import *  # noqa: F403
+from config.settings import *  # noqa: F403  # the site's settings and two more
 
 ROOT_URLCONF = "benchmarks.webhook_urls"

@@ -151,7 +151,10 @@ def show(request: BrandRequest, code: str) -> HttpResponse:
 def show_portrait(request: BrandRequest, code: str) -> HttpResponse:
     """What its people are like beside everybody: the part that the segment's page fetches."""
     segment = segment_for(code)
-    facets = portraits.portrait_of(queries.members_sql(segment, queries.ask_now()))
+    try:
+        facets = portraits.portrait_of(queries.members_sql(segment, queries.ask_now()))
+    except FanwiseError as error:
+        return render(request, "campaigns/segment_preview.html", {"error": explain(error)})
     return render(request, "campaigns/segment_portrait.html", {"segment": segment, "facets": facets})
 
 
@@ -174,13 +177,18 @@ def why(request: BrandRequest, code: str, contact: str) -> HttpResponse:
 def export(request: BrandRequest, code: str) -> HttpResponse:
     """The members as a table."""
     segment = segment_for(code)
-    people = queries.people(queries.members_sql(segment, queries.ask_now()))
+    try:
+        ids = queries.ids_of(queries.members_sql(segment, queries.ask_now()))[:MAX_EXPORTED]
+    except FanwiseError as error:
+        messages.error(request, explain(error))
+        return HttpResponseRedirect(brand_url(request, "segments:segment", segment.code))
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="segment-{segment.code}.csv"'
     response.write("\ufeff")
     writer = csv.writer(response)
     writer.writerow(["external_id", "name", "region", "city", "tags"])
-    for row in people.values_list("external_id", "name", "region", "city", "tags")[:MAX_EXPORTED].iterator():
+    people = Contact.objects.filter(pk__in=ids).order_by("pk")
+    for row in people.values_list("external_id", "name", "region", "city", "tags").iterator():
         writer.writerow([without_formula(cell) for cell in (*row[:4], "|".join(row[4]))])
     return response
 

@@ -25,7 +25,7 @@ def job(brand, mocker_hints):
 def mocker_hints(monkeypatch):
     """The hints sent to the queue, instead of a broker."""
     sent = []
-    hint = lambda task, args, queue, retry, **_options: sent.append((task, args, queue))  # noqa: E731
+    hint = lambda task, args, queue, retry, **_options: sent.append((task, args, queue))  # noqa: E731  # short
     monkeypatch.setattr(jobs.current_app, "send_task", hint)
     return sent
 

@@ -13,6 +13,7 @@ from campaigns.models import Segment, SegmentMember, SegmentVersion
 from campaigns.segments import book, portraits, queries
 from campaigns.segments.fields import RuleInvalid
 from campaigns.segments.rules import read_rule
+from campaigns.segments.sql import Sql
 from common.errors import BadInput, Conflict
 
 VIP = {"all": [{"on": "tags", "op": "any", "values": ["vip"]}]}
@@ -184,3 +185,20 @@ def test_the_api(api, brand, by):
     assert (listed["num_found"], listed["unknown"], listed["segment"]["kind"]) == (1, ["zz"], "fixed")
     assert api.delete(f"/api/v1/segments/{code}/").status_code == 204
     assert [one["name"] for one in api.get("/api/v1/segments/").json()["results"]] == ["l"]
+
+
+def test_a_rule_that_takes_too_long_is_stopped_and_leaves_the_transaction_whole(people, monkeypatch):
+    monkeypatch.setattr(queries, "LIMIT_SECONDS", 0.2)
+    with pytest.raises(queries.TooSlow):
+        queries.fetch(Sql("SELECT pg_sleep(5)"))
+    assert Contact.objects.count() == 10
+
+
+def test_a_segment_that_can_no_longer_be_read_says_so_on_every_page(as_owner, people, by):
+    segment = book.create("one", read_rule(VIP), by)
+    Segment.objects.filter(pk=segment.pk).update(rule=in_segment("gone"))
+    page = f"/b/brand/segments/{segment.code}/"
+    for place in ("", "portrait/", f"why/{people[0].code}/"):
+        answer = as_owner.get(page + place, **HTML)
+        assert (answer.status_code, "no longer exists" in answer.content.decode()) == (200, True), place
+    assert as_owner.get(f"{page}members.csv").status_code == 302

@@ -24,7 +24,7 @@ ROOT = "/api/v1/accounts/"
 
 
 @pytest.fixture
-def account(connected):  # noqa: F811
+def account(connected):  # noqa: F811  # the fixture of that name
     return connected()
 
 

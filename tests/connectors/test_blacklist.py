@@ -21,7 +21,7 @@ REFUSED = 43019
 
 
 @pytest.fixture
-def account(connected):  # noqa: F811
+def account(connected):  # noqa: F811  # the fixture of that name
     return connected()
 
 
@@ -189,7 +189,7 @@ def test_who_may_not_edit_may_not_block(account, brand, followers, teammate, rol
     assert listed_there(account, brand) == set()
 
 
-def test_an_unverified_account_has_no_list(connected, brand, platform, as_owner):  # noqa: F811
+def test_an_unverified_account_has_no_list(connected, brand, platform, as_owner):  # noqa: F811  # the fixture
     account = connected("service", False)
     with tenant_scope(brand):
         assert SyncRun.Kind.BLACKLIST not in runs.kinds_of(account)

@@ -40,7 +40,7 @@ def form(*articles):
 
 
 @pytest.fixture
-def editor(connected, teammate):  # noqa: F811
+def editor(connected, teammate):  # noqa: F811  # the fixture of that name
     client = Client()
     client.force_login(teammate(Role.MARKETER))
     return Editor(client, connected())

@@ -20,7 +20,7 @@ CLEAR = "/cgi-bin/clear_quota"
 
 
 @pytest.fixture
-def account(connected):  # noqa: F811
+def account(connected):  # noqa: F811  # the fixture of that name
     return connected()
 
 
@@ -59,7 +59,7 @@ def test_calls_that_others_made_count_too(account, brand, platform):
 
 
 @pytest.mark.parametrize("kind", ["subscription", "miniprogram"])
-def test_calls_the_account_may_not_make_are_no_problem_of_it(connected, brand, kind):  # noqa: F811
+def test_calls_the_account_may_not_make_are_no_problem_of_it(connected, brand, kind):  # noqa: F811  # the fixture
     account = connected(kind)
     told = limits.ask(account)
     assert "/cgi-bin/message/custom/send" in told

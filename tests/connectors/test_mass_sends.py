@@ -43,7 +43,7 @@ class Page:
 
 
 @pytest.fixture
-def page(connected, teammate, platform, listener):  # noqa: F811
+def page(connected, teammate, platform, listener):  # noqa: F811  # the fixture of that name
     client, account = Client(), connected()
     client.force_login(teammate(Role.ADMIN))
     platform.set_callback(app_id=account.app_id, url=listener.url, token="token")
@@ -292,7 +292,7 @@ def test_a_marketer_drafts_and_an_administrator_presses(page, teammate, brand, f
     assert page.client.post(page.url, {"kind": "text", "text": "x", "audience": "all"}).status_code == 403
 
 
-def test_an_unverified_account_is_told_why(connected, teammate):  # noqa: F811
+def test_an_unverified_account_is_told_why(connected, teammate):  # noqa: F811  # the fixture of that name
     page = Page(Client(), connected("subscription", verified=False))
     page.client.force_login(teammate(Role.ADMIN))
     assert not page.client.get(page.url).context["can_send"]

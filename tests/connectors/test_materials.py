@@ -30,7 +30,7 @@ class Page:
 
 
 @pytest.fixture
-def page(connected, teammate):  # noqa: F811
+def page(connected, teammate):  # noqa: F811  # the fixture of that name
     client = Client()
     client.force_login(teammate(Role.MARKETER))
     return Page(client, connected())
@@ -175,7 +175,7 @@ def test_a_draft_that_is_gone_is_refused(page, brand):
     assert (row.state, row.job.state, row.job.error_code) == ("refused", "failed", "wechat_40007")
 
 
-def test_an_unverified_account_is_told_why(connected, teammate, platform, brand):  # noqa: F811
+def test_an_unverified_account_is_told_why(connected, teammate, platform, brand):  # noqa: F811  # the fixture
     page = Page(Client(), connected("subscription", verified=False))
     page.client.force_login(teammate(Role.MARKETER))
     assert "微信认证" in page.client.get(f"{page.url}materials/image/").text

@@ -19,7 +19,7 @@ ONCE, LONG = "1102", "1104"
 
 
 @pytest.fixture
-def account(connected):  # noqa: F811
+def account(connected):  # noqa: F811  # the fixture of that name
     return connected()
 
 
@@ -129,6 +129,7 @@ def test_what_the_library_refuses_is_said_and_nothing_is_kept(account, brand, ma
     assert (rows(brand), audits(brand, "add_template")) == ({}, [])
 
 
+# noqa below: `connected` is the fixture
 @pytest.mark.parametrize(("kind", "verified"), [("subscription", True), ("service", False)])
 def test_an_account_without_templates_is_told_so_and_asks_nothing(connected, platform, marketer, kind, verified):  # noqa: F811
     account = connected(kind, verified)
@@ -138,7 +139,7 @@ def test_an_account_without_templates_is_told_so_and_asks_nothing(connected, pla
     assert platform.calls(app_id=account.app_id) == []
 
 
-def test_a_mini_program_fetches_its_notices_and_nothing_else(connected, brand):  # noqa: F811
+def test_a_mini_program_fetches_its_notices_and_nothing_else(connected, brand):  # noqa: F811  # the fixture
     account = connected("miniprogram", False)
     with tenant_scope(brand):
         assert runs.kinds_of(account) == ["templates"]

@@ -106,7 +106,7 @@ def test_target_is_never_in_its_own_history(tmp_path: Path) -> None:
     dataset = load_dataset(tmp_path / "ds")
     for split in (dataset.leave_one_out, dataset.time_split):
         for stage in ("valid", "test"):
-            _, histories, targets = dataset.histories(split, stage)  # type: ignore[arg-type]
+            _, histories, targets = dataset.histories(split, stage)  # type: ignore[arg-type]  # plain values
             assert all(target not in history.items_T for history, target in zip(histories, targets, strict=True))
 
 
@@ -137,7 +137,7 @@ def test_equal_input_gives_equal_version_and_any_change_another(tmp_path: Path) 
 def test_datetimes_become_unix_seconds(tmp_path: Path) -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
     rows = [(user, item, 1, start + timedelta(hours=item)) for user in (3, 5, 7) for item in (10, 20, 30)]
-    write_dataset(tmp_path / "ds", make_interactions(rows), ITEMS, USERS)  # type: ignore[arg-type]
+    write_dataset(tmp_path / "ds", make_interactions(rows), ITEMS, USERS)  # type: ignore[arg-type]  # plain values
     assert load_dataset(tmp_path / "ds").times_E.tolist()[0] == int(start.timestamp()) + 36_000
 
 

@@ -47,6 +47,7 @@ def topics(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 
 def train(dataset: Dataset, directory: Path, family: str, config: TrainerConfig = TRAINER) -> SequenceRecommender:
+    # every configuration has debug()
     network = replace(CONFIGS[family].debug(), width=16, id_dropout=0.3, action_weight=1.0)  # type: ignore[attr-defined]
     trained = train_next_item(dataset, dataset.leave_one_out, network, config, directory, ignore, never)
     prior = np.zeros(dataset.num_items, np.float32)
@@ -131,7 +132,7 @@ def test_one_long_user_is_taught_whole_and_served_by_the_newest_acts(tmp_path: P
     dataset = load_dataset(tmp_path / "ds")
     assert (np.diff(dataset.times_E[: dataset.offsets[1]]) >= 0).all()
     history = dataset.history(0, int(dataset.offsets[1]))
-    network = CONFIGS["transformer"].debug()  # type: ignore[attr-defined]
+    network = CONFIGS["transformer"].debug()  # type: ignore[attr-defined]  # every one of them has it
     recommender = train_once(dataset, tmp_path, network)
     assert np.isfinite(recommender.scores(history)).all()
     np.testing.assert_array_equal(recommender.scores(history), recommender.scores(history.last(8)))
@@ -149,6 +150,7 @@ def train_once(dataset: Dataset, directory: Path, network: object) -> SequenceRe
     windows = TrainingWindows(dataset, split, np.unique(dataset.actions_E), 8, 4096)
     assert windows.num_targets == int((ends - dataset.offsets[:-1] - 1).sum()) > 90_000
     config = replace(TRAINER, max_epochs=1, batch_events=16_384)
+    # the configuration is of one family of several
     trained = train_next_item(dataset, split, network, config, directory / "run", ignore, never)  # type: ignore[arg-type]
     prior = np.zeros(dataset.num_items, np.float32)
     return DEEP_RECOMMENDERS["transformer"](
@@ -156,5 +158,5 @@ def train_once(dataset: Dataset, directory: Path, network: object) -> SequenceRe
         trained.served_weights,
         prior,
         trained.action_codes,
-        network,  # type: ignore[arg-type]
+        network,  # type: ignore[arg-type]  # the test gives plain values
     )

@@ -24,6 +24,7 @@ from tests.modeling.learning import make_dataset
 
 CODES = np.array([1, 3, 8], np.int16)
 NUM_ITEMS = 20
+# every configuration has debug()
 DEBUG: dict[str, SequenceConfig] = {family: config.debug() for family, config in CONFIGS.items()}  # type: ignore[attr-defined]
 CONTENT = ItemContent(np.arange(NUM_ITEMS) % 4, np.arange(NUM_ITEMS), 4, np.eye(NUM_ITEMS, 3, dtype=np.float32))
 WIDE = {

@@ -216,7 +216,7 @@ def test_an_old_push_is_refused_where_an_age_is_asked_for() -> None:
     for late, is_good in ((599, True), (601, False), (-601, False)):
 
         def open_late(late: int = late) -> object:
-            clock = lambda: sent_at + timedelta(seconds=late)  # noqa: E731
+            clock = lambda: sent_at + timedelta(seconds=late)  # noqa: E731  # one line says it best
             return crypto.open_push(
                 SHARED, query_for(sealed), envelope(sealed), max_age=timedelta(minutes=10), clock=clock
             )

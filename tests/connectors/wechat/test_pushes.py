@@ -58,11 +58,11 @@ def test_the_json_list_without_wrapper_is_read_as_object_and_as_array() -> None:
     as_array = parse(event("subscribe_msg_popup_event", List=[one]))
     two = parse(event("subscribe_msg_popup_event", List=[one, one | {"TemplateId": "B"}]))
     assert as_object == as_array
-    assert [choice.template_id for choice in two.choices] == ["A", "B"]  # type: ignore[attr-defined]
+    assert [choice.template_id for choice in two.choices] == ["A", "B"]  # type: ignore[attr-defined]  # all have it
     sent = parse(
         event("subscribe_msg_sent_event", List={"TemplateId": "A", "MsgID": "5", "ErrorCode": "0", "ErrorStatus": "ok"})
     )
-    assert sent.results == (pushes.NoticeResult("A", "5", "0", "ok"),)  # type: ignore[attr-defined]
+    assert sent.results == (pushes.NoticeResult("A", "5", "0", "ok"),)  # type: ignore[attr-defined]  # all have it
 
 
 # --- repetition -----------------------------------------------------------------------------------------------------
