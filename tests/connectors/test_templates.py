@@ -129,7 +129,7 @@ def test_what_the_library_refuses_is_said_and_nothing_is_kept(account, brand, ma
     assert (rows(brand), audits(brand, "add_template")) == ({}, [])
 
 
-# noqa below: `connected` is the fixture
+# `connected` is the fixture
 @pytest.mark.parametrize(("kind", "verified"), [("subscription", True), ("service", False)])
 def test_an_account_without_templates_is_told_so_and_asks_nothing(connected, platform, marketer, kind, verified):  # noqa: F811
     account = connected(kind, verified)
